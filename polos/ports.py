@@ -1,0 +1,350 @@
+"""What the engine asks of the world, as Protocols, each with the guarantees an adapter must give.
+
+Names (of logs, partitions, queues, timers) are opaque text that begins with the project id; adapters never look into
+them. All calls are synchronous, may be made from any thread, and are durable when they return. An adapter retries
+what is safe to retry; what it raises is `TryAgain` (throttled, unreachable: the same call may succeed later) or
+another `StoreError`. A call whose answer was lost may have been applied: each docstring says what a repeat does.
+
+The guarantees below are the text of one contract suite, `tests/contract`, that every adapter passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+# --- logs ---------------------------------------------------------------------------------------------------------
+
+
+class Log(Protocol):
+    """Append-only sequences of text entries, at positions 0, 1, 2 ... with no gap.
+
+    * An entry that stands never changes and never moves.
+    * `append` is the only fence of the engine: of two appends at one position exactly one stands.
+    * Reads are strongly consistent: what `append` said stands is seen by every later read, from anywhere.
+    * Entries of any size up to 100 MB are taken; the adapter compresses and spills them as its store needs.
+    """
+
+    def append(
+        self,
+        log: str,
+        position: int,
+        entries: Sequence[str],
+        *,
+        expires_at: float | None = None,
+    ) -> bool:
+        """Put `entries` at `position`, `position + 1` ... : all of them or none. True if they stand.
+
+        False: another entry stands at one of the positions (nothing was written), or `position` is beyond the tail.
+        A repeat of a call that was applied returns True if exactly these entries stand there. At most 50 entries.
+        `expires_at` (epoch seconds) lets the store forget them after that time, some days late.
+        """
+        ...
+
+    def publish(
+        self,
+        log: str,
+        entries: Sequence[str],
+        *,
+        once: str | None = None,
+        expires_at: float | None = None,
+    ) -> int:
+        """Put `entries` in order at the tail, wherever that is now, side by side; the position of the first.
+
+        With `once`: if a publish with that id was made to this log before, nothing is written and its position is
+        returned. Concurrent publishers get distinct positions without a gap. Without `once` a lost answer may lead
+        the adapter to publish twice; use it only for what may repeat. At most 50 entries.
+        """
+        ...
+
+    def read(self, log: str, start: int = 0, limit: int | None = None) -> list[str]:
+        """The entries from position `start` on, in order, all of them or the first `limit`. [] beyond the tail."""
+        ...
+
+    def tail(self, log: str) -> int:
+        """The number of entries: the next free position."""
+        ...
+
+    def delete(self, log: str) -> None:
+        """Forget the whole log, its `once` ids included. A repeat does nothing."""
+        ...
+
+
+# --- records ------------------------------------------------------------------------------------------------------
+
+
+class Key(NamedTuple):
+    """The address of a record. Within a partition, records are ordered by `sort` (code points)."""
+
+    partition: str
+    sort: str
+
+
+INDEXES: Final = ("created", "status", "workflow", "tree")
+"""The secondary orders a record can be found by. Each is eventually consistent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored value. `version` is 1 when first written and grows by one with every write."""
+
+    key: Key
+    value: str
+    version: int
+
+
+ABSENT: Final = 0
+"""`expect=ABSENT`: the record must not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write `value` at `key`.
+
+    `expect`: None writes whatever stands there; ABSENT (0) only if nothing does; n only over version n.
+    `index`: index name -> (partition, sort) under which the record is found from now on (replaces earlier ones).
+    `expires_at`: epoch seconds after which reads no longer return it (the adapter filters) and the store drops it.
+    """
+
+    key: Key
+    value: str
+    expect: int | None = None
+    index: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the record. `expect` as in `Put`; with None, removing what is not there succeeds."""
+
+    key: Key
+    expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, but let the whole write fail unless the record is at version `expect` (ABSENT: not there)."""
+
+    key: Key
+    expect: int
+
+
+Write = Put | Delete | Check
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of an answer. `cursor` continues it; None: there is no more."""
+
+    records: tuple[Record, ...]
+    cursor: str | None
+
+
+class Records(Protocol):
+    """Small documents under (partition, sort) with compare-and-set on a version, and some secondary orders."""
+
+    def write(self, *writes: Write) -> bool:
+        """All of the writes, or none: True if made, False if one expectation did not hold. At most 90, one per key.
+
+        A repeat of a call that was applied and whose answer was lost inside the adapter returns True. A repeat by
+        the caller is a new call: its expectations no longer hold, so it returns False.
+        """
+        ...
+
+    def get(self, key: Key) -> Record | None:
+        """The record as it stands now (strongly consistent), or None."""
+        ...
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
+        """Those of `keys` that exist, each strongly consistent; any number of keys."""
+        ...
+
+    def query(
+        self,
+        partition: str,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+        cursor: str | None = None,
+    ) -> Page:
+        """Records of a partition in order of `sort`: those with the prefix, `after` < sort < `before`. Consistent."""
+        ...
+
+    def find(
+        self,
+        index: str,
+        partition: str,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+        cursor: str | None = None,
+    ) -> Page:
+        """Records by a secondary order, with `after` < index sort < `before`; their values are read consistently.
+
+        Costs one page of work whatever the number of records in the partition.
+        """
+        ...
+
+
+# --- queues -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to send: text up to 1 MiB, seconds of delay up to `Queue.max_delay`, fairness group if any."""
+
+    body: str
+    delay: float = 0.0
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message received. `receives` counts deliveries so far, this one included; `sent_at` is epoch seconds."""
+
+    queue: str
+    body: str
+    handle: str
+    receives: int
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What lies in a queue, roughly; `oldest` is the age in seconds of the oldest message that can be received."""
+
+    ready: int
+    in_flight: int
+    delayed: int
+    oldest: float
+
+
+class Queue(Protocol):
+    """At-least-once messages, in no promised order, hidden from others while somebody works on them."""
+
+    @property
+    def max_delay(self) -> float:
+        """The longest delay of a message in seconds; what is due later goes through `Timers`."""
+        ...
+
+    def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        """Send all, any number (the adapter splits into its batches and repeats what was refused).
+
+        When it raises, some may have been sent. A message is never received before its delay is over.
+        """
+        ...
+
+    def receive(
+        self,
+        queues: Sequence[str],
+        *,
+        limit: int = 1,
+        wait: float = 0.0,
+        visibility: float = 60.0,
+    ) -> list[Delivery]:
+        """Up to `limit` messages of any of `queues`, hidden from other receivers for `visibility` seconds.
+
+        Waits up to `wait` seconds for the first. Earlier queues of the list go first.
+        """
+        ...
+
+    def extend(self, delivery: Delivery, visibility: float) -> bool:
+        """Hide it for `visibility` seconds from now (0: give it back). False if it is no longer this receiver's."""
+        ...
+
+    def delete(self, deliveries: Sequence[Delivery]) -> None:
+        """Done with them. With a handle that somebody else's receive has outdated, it may do nothing."""
+        ...
+
+    def depth(self, queue: str) -> Depth:
+        """How full it is, for people: approximate."""
+        ...
+
+
+# --- timers -------------------------------------------------------------------------------------------------------
+
+TICK: Final = "<polos.scheduled-time>"
+"""In the body of a repeating timer: replaced by the due time of the tick, `2026-11-22T09:00:00Z`."""
+
+
+class Timers(Protocol):
+    """Messages sent at a time, once or again and again."""
+
+    def at(self, name: str, due: float, queue: str, body: str) -> None:
+        """Send `body` to `queue` at about `due` (epoch seconds; a past one: at once).
+
+        It may come up to two minutes early and up to 15 minutes of `Queue.max_delay` need not be covered: the
+        receiver looks at the time and delays the rest. Rarely twice. A repeat with the same name does nothing.
+        """
+        ...
+
+    def cancel(self, name: str) -> None:
+        """Forget the one-shot timer of that name. Unknown or fired already: nothing."""
+        ...
+
+    def repeat(
+        self, name: str, *, cron: str, timezone: str, queue: str, body: str
+    ) -> None:
+        """At each tick of the crontab line in that zone send `body`, with TICK replaced. Replaces one of that name.
+
+        Daylight saving as EventBridge Scheduler does it: a time in the gap is skipped, in the overlap it fires once.
+        A tick may be sent twice; it is never sent before its time.
+        """
+        ...
+
+    def stop(self, name: str) -> None:
+        """End the repeating timer of that name. Unknown: nothing."""
+        ...
+
+
+# --- blobs, clock -------------------------------------------------------------------------------------------------
+
+
+class Blobs(Protocol):
+    """Large immutable values under names that contain their content's hash."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store; a repeat does nothing."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """Read; `NotFound` if there is none."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Forget; a repeat does nothing."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as an argument, so that tests can hold it in their hands."""
+
+    def now(self) -> float:
+        """Wall clock: seconds since the epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """A clock that never goes back, in seconds from nowhere."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds` of this clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world of one runtime, as `entry` composes it."""
+
+    log: Log
+    records: Records
+    queue: Queue
+    timers: Timers
+    blobs: Blobs
+    clock: Clock
