@@ -36,7 +36,8 @@ class Log(Protocol):
     ) -> bool:
         """Put `entries` at `position`, `position + 1` ... : all of them or none. True if they stand.
 
-        False: another entry stands at one of the positions (nothing was written), or `position` is beyond the tail.
+        False: another entry stands at one of the positions (nothing was written). `position` is never beyond a tail
+        that the caller has read; adapters need not look for a gap.
         A repeat of a call that was applied returns True if exactly these entries stand there. At most 50 entries.
         `expires_at` (epoch seconds) lets the store forget them after that time, some days late.
         """
@@ -279,8 +280,8 @@ class Timers(Protocol):
     def at(self, name: str, due: float, queue: str, body: str) -> None:
         """Send `body` to `queue` at about `due` (epoch seconds; a past one: at once).
 
-        It may come up to two minutes early and up to 15 minutes of `Queue.max_delay` need not be covered: the
-        receiver looks at the time and delays the rest. Rarely twice. A repeat with the same name does nothing.
+        It may come up to two minutes early: the receiver looks at the time and delays the rest by `Queue`. It may
+        come twice. A repeat with the same name while it stands does nothing.
         """
         ...
 
