@@ -7,28 +7,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    # One import a line for every name in `_HOMES`, as `from polos.x import Name as Name`: what type checkers and editors see.
+    # For type checkers and editors: `from HOME import NAME as NAME` for every line of `_HOMES`.
     ...
 
 __version__: Final = "0.1.0"
 
-# Public name -> the module it lives in. A name is loaded when it is first asked for, so that `import polos` costs
-# milliseconds and a Lambda handler that needs two names does not pay for the other hundred.
+# Public name -> what it is imported from, as in `from HOME import NAME`; the name may be a module (`events`). It is
+# loaded when first asked for: `import polos` costs milliseconds, and a handler that needs two names pays for two.
 _HOMES: Final[dict[str, str]] = {}
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  (strings all, by the annotation of `_HOMES`)
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (names all: see the annotation of `_HOMES`)
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the module it lives in, and keep it here.
+    """Load a public name from its home, and keep it.
 
     Raises:
         AttributeError: `name` is not a public name of polos.
     """
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'polos' has no attribute {name!r}. Public names are listed in polos.__all__.")
-    value = getattr(import_module(home), name)
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polos' has no attribute {name!r}; its public names are in polos.__all__")
+    home = import_module(_HOMES[name])
+    value = getattr(home, name) if hasattr(home, name) else import_module(f"{_HOMES[name]}.{name}")
     globals()[name] = value
     return value
 

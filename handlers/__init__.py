@@ -1,0 +1,1 @@
+"""One door for each Lambda function, a few lines each."""

@@ -1,0 +1,1 @@
+"""The ports, carried out on real services; each adapter knows ports, core and errors, and no other adapter."""

@@ -1,0 +1,1 @@
+"""DynamoDB, SQS, EventBridge Scheduler and S3."""

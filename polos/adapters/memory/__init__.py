@@ -1,0 +1,1 @@
+"""Everything in this process, with faults on demand: for tests and simulations."""

@@ -1,0 +1,1 @@
+"""The agent loop, its memory, stop conditions and streams."""

@@ -1,0 +1,1 @@
+"""Commands of `polos` and `polos-worker`, each a few lines over the rest."""

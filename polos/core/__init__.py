@@ -1,0 +1,1 @@
+"""The pure heart: definitions, journal, replay and decisions. Time and chance are arguments here."""

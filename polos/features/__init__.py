@@ -1,0 +1,1 @@
+"""Events, schedules, sessions and tracing."""

@@ -1,0 +1,1 @@
+"""Hooks and guardrails around workflows, agents and tools."""
