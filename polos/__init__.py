@@ -26,7 +26,9 @@ def __getattr__(name: str) -> Any:
         AttributeError: `name` is not a public name of polos.
     """
     if name not in _HOMES:
-        raise AttributeError(f"module 'polos' has no attribute {name!r}; its public names are in polos.__all__")
+        raise AttributeError(
+            f"module 'polos' has no attribute {name!r}; its public names are in polos.__all__"
+        )
     home = import_module(_HOMES[name])
     value = getattr(home, name) if hasattr(home, name) else import_module(f"{_HOMES[name]}.{name}")
     globals()[name] = value
