@@ -1,9 +1,12 @@
 """What the engine asks of the world, as Protocols, each with the guarantees an adapter must give.
 
-Names (of logs, partitions, queues, timers) are opaque text that begins with the project id; adapters never look into
-them. All calls are synchronous, may be made from any thread, and are durable when they return. An adapter retries
-what is safe to retry; what it raises is `TryAgain` (throttled, unreachable: the same call may succeed later) or
-another `StoreError`. A call whose answer was lost may have been applied: each docstring says what a repeat does.
+Names (of logs, partitions, sort keys, queues, timers, blobs) are opaque text that begins with the project id; adapters
+never look into them. They are never empty, hold any character but NUL and lone surrogates, and take up to 900 bytes in
+UTF-8. A call that breaks a stated limit is a mistake in the caller: ValueError, and nothing is written.
+
+All calls are synchronous, may be made from any thread, and are durable when they return. An adapter retries what is
+safe to retry; what it raises is `TryAgain` (throttled, unreachable: the same call may succeed later) or another
+`StoreError`. A call whose answer was lost may have been applied: each docstring says what a repeat does.
 
 The guarantees below are the text of one contract suite, `tests/contract`, that every adapter passes.
 """
@@ -23,7 +26,10 @@ class Log(Protocol):
     * An entry that stands never changes and never moves.
     * `append` is the only fence of the engine: of two appends at one position exactly one stands.
     * Reads are strongly consistent: what `append` said stands is seen by every later read, from anywhere.
-    * Entries of any size up to 100 MB are taken; the adapter compresses and spills them as its store needs.
+    * Entries of any size up to 100 MB are taken, none is empty; the adapter compresses and spills as its store needs.
+    * `expires_at` (epoch seconds) lets the store forget entries after that time, some days late, oldest first: a later
+      entry never expires before an earlier one (None is never). A forgotten entry that has a later one reads as "",
+      so what stands keeps its position. A log of which nothing stands may be gone, as if deleted.
     """
 
     def append(
@@ -38,8 +44,9 @@ class Log(Protocol):
 
         False: another entry stands at one of the positions (nothing was written). `position` is never beyond a tail
         that the caller has read; adapters need not look for a gap.
-        A repeat of a call that was applied returns True if exactly these entries stand there. At most 50 entries.
-        `expires_at` (epoch seconds) lets the store forget them after that time, some days late.
+        A repeat of a call that was applied returns True if exactly these entries stand there, whatever follows them.
+        That is decided by their text alone, so callers that must tell each other apart put who they are in the text.
+        1 to 50 entries.
         """
         ...
 
@@ -55,7 +62,8 @@ class Log(Protocol):
 
         With `once`: if a publish with that id was made to this log before, nothing is written and its position is
         returned. Concurrent publishers get distinct positions without a gap. Without `once` a lost answer may lead
-        the adapter to publish twice; use it only for what may repeat. At most 50 entries.
+        the adapter to publish twice; use it only for what may repeat. 1 to 50 entries. An id is remembered at least
+        as long as its entries stand.
         """
         ...
 
@@ -88,7 +96,7 @@ INDEXES: Final = ("created", "status", "workflow", "tree")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored value. `version` is 1 when first written and grows by one with every write."""
+    """A stored value. `version` is 1 when first written and grows by one with every write; after a delete, 1 again."""
 
     key: Key
     value: str
@@ -101,11 +109,12 @@ ABSENT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write `value` at `key`.
+    """Write `value` at `key`: up to 350 KB in UTF-8, and 3 MB together in one `Records.write`.
 
     `expect`: None writes whatever stands there; ABSENT (0) only if nothing does; n only over version n.
-    `index`: index name -> (partition, sort) under which the record is found from now on (replaces earlier ones).
-    `expires_at`: epoch seconds after which reads no longer return it (the adapter filters) and the store drops it.
+    `index`: index name -> (partition, sort) under which the record is found from now on (all earlier ones go).
+    `expires_at`: epoch seconds from which the record is absent to every read, expectation and count of versions (the
+    adapter filters), and the store drops it some time later.
     """
 
     key: Key
@@ -136,7 +145,11 @@ Write = Put | Delete | Check
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of an answer. `cursor` continues it; None: there is no more."""
+    """Part of an answer, at most `limit` records. `cursor` continues it with the same arguments; None: no more.
+
+    A page may be shorter than `limit`, even empty, and still have a cursor. Going on from one, nothing that stood all
+    the while is left out or comes twice, whatever is written meanwhile. A cursor is opaque and does not expire.
+    """
 
     records: tuple[Record, ...]
     cursor: str | None
@@ -188,7 +201,8 @@ class Records(Protocol):
     ) -> Page:
         """Records by a secondary order, with `after` < index sort < `before`; their values are read consistently.
 
-        Costs one page of work whatever the number of records in the partition.
+        Costs one page of work whatever the number of records in the partition. Records with an equal index sort come
+        in some order that stays.
         """
         ...
 
@@ -218,7 +232,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What lies in a queue, roughly; `oldest` is the age in seconds of the oldest message that can be received."""
+    """What lies in a queue, roughly: messages that can be received, that somebody works on, and that are not due yet.
+
+    `oldest`: for how many seconds the message has been waiting that has been ready longest, about; 0 if none is.
+    """
 
     ready: int
     in_flight: int
@@ -251,16 +268,23 @@ class Queue(Protocol):
     ) -> list[Delivery]:
         """Up to `limit` messages of any of `queues`, hidden from other receivers for `visibility` seconds.
 
-        Waits up to `wait` seconds for the first. Earlier queues of the list go first.
+        Waits up to `wait` seconds for the first, and returns once there is one: it may return fewer than there are.
+        Earlier queues of the list go first.
         """
         ...
 
     def extend(self, delivery: Delivery, visibility: float) -> bool:
-        """Hide it for `visibility` seconds from now (0: give it back). False if it is no longer this receiver's."""
+        """Hide it for `visibility` seconds from now (0: give it back). False if it is no longer this receiver's.
+
+        That is so once its time ran out, whether or not anybody has received it since, and when it was deleted.
+        """
         ...
 
     def delete(self, deliveries: Sequence[Delivery]) -> None:
-        """Done with them. With a handle that somebody else's receive has outdated, it may do nothing."""
+        """Done with them, any number. With a handle that a later receive has outdated, it may do nothing.
+
+        The handle of the latest receive deletes even when its time ran out. A repeat does nothing.
+        """
         ...
 
     def depth(self, queue: str) -> Depth:
@@ -281,7 +305,8 @@ class Timers(Protocol):
         """Send `body` to `queue` at about `due` (epoch seconds; a past one: at once).
 
         It may come up to two minutes early: the receiver looks at the time and delays the rest by `Queue`. It may
-        come twice. A repeat with the same name while it stands does nothing.
+        come twice. A repeat with the same name while it stands (until about `due`) does nothing; later it is a new
+        timer.
         """
         ...
 
@@ -289,13 +314,12 @@ class Timers(Protocol):
         """Forget the one-shot timer of that name. Unknown or fired already: nothing."""
         ...
 
-    def repeat(
-        self, name: str, *, cron: str, timezone: str, queue: str, body: str
-    ) -> None:
+    def repeat(self, name: str, *, cron: str, timezone: str, queue: str, body: str) -> None:
         """At each tick of the crontab line in that zone send `body`, with TICK replaced. Replaces one of that name.
 
         Daylight saving as EventBridge Scheduler does it: a time in the gap is skipped, in the overlap it fires once.
-        A tick may be sent twice; it is never sent before its time.
+        A tick may be sent twice; it is never sent before its time. The first is the next one after this call.
+        `InvalidSchedule` for a line or a zone that cannot be used. One-shot and repeating names do not meet.
         """
         ...
 
