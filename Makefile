@@ -55,11 +55,12 @@ clean:  ## remove what the other targets made, .venv included
 # The first Python that is new enough. Where the venv module comes without ensurepip (Debian has it in a package of its
 # own), the system's pip brings one; where .venv was made by uv, it has no pip yet.
 $(PY):
-	@python=; for candidate in $(SYSTEM_PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	@python=; for candidate in $(or $(SYSTEM_PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			python=$$candidate; break; fi; done; \
 	if [ -z "$$python" ]; then \
-		echo "No Python 3.11 or newer was found. Install one, or name it: make SYSTEM_PYTHON=/path/to/python ..." >&2; \
+		echo "No Python 3.11 or newer: tried $(or $(SYSTEM_PYTHON),python3 and python3.11 to python3.14)." >&2; \
+		echo "Install one, or say where it is: make SYSTEM_PYTHON=/path/to/python ..." >&2; \
 		exit 1; fi; \
 	echo "Creating $(VENV) with $$("$$python" --version)"; \
 	"$$python" -m venv --clear $(VENV) >/dev/null 2>&1 || { \
