@@ -73,9 +73,7 @@ class InvalidPayload(PolosError):
         self.workflow_id = workflow_id
         self.problems = tuple(problems)
         lines = "; ".join(f"{path or 'payload'}: {text}" for path, text in problems)
-        super().__init__(
-            f"the payload of workflow {workflow_id!r} does not validate: {lines}"
-        )
+        super().__init__(f"the payload of workflow {workflow_id!r} does not validate: {lines}")
 
 
 # --- inside a workflow ------------------------------------------------------------------------------------------
