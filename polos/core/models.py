@@ -1,0 +1,126 @@
+"""The small public models: what is passed to verbs and what they give back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from polos.errors import PolosError
+
+
+class EventPayload(BaseModel):
+    """One event of a topic. `sequence_id` counts 1, 2, 3 ... within the topic."""
+
+    id: str
+    sequence_id: int
+    topic: str
+    event_type: str | None = None
+    data: Any = None
+    created_at: datetime
+
+
+class BatchEventPayload(BaseModel):
+    """Several events of one topic, in order."""
+
+    events: list[EventPayload]
+
+
+class BatchWorkflowInput(BaseModel):
+    """One execution to start: which workflow, with what."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    id: str
+    payload: Any = None
+    initial_state: Any = None
+    run_timeout_seconds: float | None = None
+    concurrency_key: str | None = None
+
+
+class BatchStepResult(BaseModel):
+    """How one of several executions ended: its result, or the text of its error."""
+
+    success: bool
+    result: Any = None
+    error: str | None = None
+    execution_id: str | None = None
+
+
+class ExecutionClient(Protocol):
+    """What a handle needs of a client."""
+
+    async def get_execution(self, execution_id: str) -> dict[str, Any]: ...
+    async def cancel_execution(self, execution_id: str) -> bool: ...
+    async def wait_result(self, execution_id: str, timeout: float | None) -> Any: ...
+
+
+_default_client: list[Callable[[], ExecutionClient]] = []
+
+
+def set_default_client(factory: Callable[[], ExecutionClient]) -> None:
+    """Tell handles where to find the client to use when they were given none. Called by the client module."""
+    _default_client[:] = [factory]
+
+
+class ExecutionHandle(BaseModel):
+    """A started execution. Awaiting methods talk to the client that made the handle, else to the default client."""
+
+    id: str
+    workflow_id: str
+    created_at: datetime | None = None
+    parent_execution_id: str | None = None
+    root_workflow_id: str | None = None
+    root_execution_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    step_key: str | None = None
+
+    _client: ExecutionClient | None = PrivateAttr(default=None)
+
+    def bind(self, client: ExecutionClient) -> ExecutionHandle:
+        """The same handle, using this client."""
+        self._client = client
+        return self
+
+    def _used(self) -> ExecutionClient:
+        if self._client is not None:
+            return self._client
+        if not _default_client:
+            raise PolosError(
+                "this handle has no client; call polos.configure(...) or use it under `async with Polos()`"
+            )
+        return _default_client[0]()
+
+    async def get(self) -> dict[str, Any]:
+        """The execution now: status, result, error, created_at, completed_at ..."""
+        return await self._used().get_execution(self.id)
+
+    async def cancel(self) -> bool:
+        """Ask it to stop. False if it has ended already."""
+        return await self._used().cancel_execution(self.id)
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end (at most `timeout` seconds) and give the result, or raise what happened."""
+        return await self._used().wait_result(self.id, timeout)
+
+    def __await__(self) -> Any:
+        raise TypeError(
+            "a handle is not awaitable: use `await handle.result()`, or ctx.step.wait_for(handle)"
+        )
+
+
+Match = Callable[[EventPayload], bool] | Mapping[str, Any]
+"""Which events a wait takes: a predicate, or values that `event.data` must have under these names."""
+
+
+def accepts(match: Match | None, event: EventPayload) -> bool:
+    """Whether an event is one that a wait with this `match` takes."""
+    if match is None:
+        return True
+    if callable(match):
+        return bool(match(event))
+    data = event.data if isinstance(event.data, Mapping) else {}
+    return all(name in data and data[name] == value for name, value in match.items())

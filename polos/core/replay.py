@@ -1,0 +1,439 @@
+"""Replay: run a workflow's body against its journal, and say what it wants next.
+
+The body runs on a `ReplayLoop`. Entries are fed one per quiescent point, so that `gather`, `wait`, `TaskGroup` and
+cancellation resolve in the recorded order. *Position* n means: n entries have been fed. Whatever the code issues at
+position n was made runnable by entry n - 1, and whoever appended that entry dispatches it.
+
+A replay is a function of the journal alone. It is never kept between invocations (rule 16): a step may have changed
+the workflow's variables, and only the instance that ran it would see that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from polos.core.definitions import Definition
+from polos.core.failures import failure, step_error
+from polos.core.journal import Entry, Journal, Kind, Outcome
+from polos.core.loop import ReplayLoop
+from polos.core.operations import CallChild, Effect, Operation, RunStep
+from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
+
+DRAIN_ROUNDS: Final = 50
+
+
+class Torn(BaseException):
+    """Raised at every durable await when a replay is taken down."""
+
+
+class Rewind(Exception):
+    """This replay took a provisional branch that the journal decided otherwise: replay anew."""
+
+
+@dataclass(slots=True)
+class Issued:
+    """An operation the code has issued. Positions count entries; `due` is epoch seconds, None for now.
+
+    `runnable_at`: the position at which its current attempt became dispatchable; None: not yet (no place).
+    """
+
+    address: str
+    operation: Operation
+    position: int
+    where: str
+    future: asyncio.Future[Any]
+    decode: Callable[[str | None], Any]
+    runnable_at: int | None = None
+    attempt: int = 1
+    due: float | None = None
+    abandoned_at: int | None = None
+    answered: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Somebody still waits for its answer."""
+        return not self.answered and self.abandoned_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How the body ended. `value` is JSON text; `state` the final state's."""
+
+    outcome: Outcome
+    value: str | None = None
+    error: dict[str, Any] | None = None
+    state: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Replay:
+    """One run of the body over a journal; `advance()` feeds what the journal holds beyond `position`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        definition: Definition,
+        body: Callable[[Replay, Entry, Entry | None], Awaitable[Finish]],
+        *,
+        loop: ReplayLoop,
+    ) -> None:
+        self.journal = journal
+        self.definition = definition
+        self.position = 0
+        self.issued: dict[str, Issued] = {}
+        self.runnable: list[tuple[int, Issued]] = []
+        self.effects: list[tuple[int, Effect]] = []
+        self.patches: list[str] = []
+        self.finish: Finish | None = None
+        self.done_at: int | None = None
+        self.abandoned: list[Issued] = []
+        self.live = False
+        self.status = ""
+        self.status_changes: list[tuple[int, str]] = []
+        self.requests: dict[int, int] = {}
+        self.releases: dict[int, int] = {}
+        self.asked: int | None = None
+        self.granted: int | None = None
+        self.limited = False
+        self.awaits_state = False
+        self.cancelled = asyncio.Event()
+        self._body = body
+        self._loop = loop
+        self._main: asyncio.Task[None] | None = None
+        self._cancelled_early = False
+        self._signals: dict[str, Entry] = {}
+        self._keys: dict[str, str] = {}
+        self._patched: dict[str, bool] = {}
+        self._unplaced: list[Issued] = []
+        self._pending = self._steps = self._placed_steps = 0
+        self._error: BaseException | None = None
+        self._torn = False
+
+    # --- feeding --------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Feed the entries behind `position`, each at a quiescent point.
+
+        Raises `ReplayMismatch` when code and journal disagree, `Rewind` when a provisional `patched` was overtaken.
+        """
+        if self._error is not None:
+            raise self._error
+        self._check_patches()
+        self._loop.idle.on_idle = self._on_idle
+        self._loop.idle.on_pause = self._on_pause
+        self._loop.set_exception_handler(_quiet)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.idle.on_idle = None
+            self._loop.idle.on_pause = None
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the last entry fed: what `now` is in a workflow."""
+        return self.journal.entries[self.position - 1].at if self.position else 0
+
+    def _on_idle(self) -> None:
+        self._settle()
+        if self._error is None and self.position < len(self.journal):
+            entry = self.journal.entries[self.position]
+            try:
+                self._apply(entry)
+            except Exception as error:  # the loop must stop in any case; `advance` raises it
+                self._error = error
+            else:
+                return
+        elif self._error is None and self._stuck():
+            self._error = ReplayMismatch(
+                "the body waits for something that is no durable operation, and nothing else can happen; "
+                "await ctx.step verbs, or tasks made of them",
+                position=self.position,
+            )
+        self._loop.stop()
+
+    def _on_pause(self, seconds: float) -> None:
+        self._error = ReplayMismatch(
+            f"the body sleeps for {seconds:.0f} s with an asyncio timer; while a workflow waits nothing may run: "
+            "use `await ctx.step.wait_for(key, seconds=...)`, or the `timeout=` of a step",
+            position=self.position,
+        )
+        self._loop.stop()
+
+    def _stuck(self) -> bool:
+        return self._main is not None and self.done_at is None and not self._pending
+
+    def _apply(self, entry: Entry) -> None:
+        self.position += 1
+        match entry.kind:
+            case Kind.START:
+                extra = entry.extra or {}
+                self.limited = bool(extra.get("limited"))
+                self.awaits_state = bool(extra.get("awaits_state"))
+                if not self.awaits_state:
+                    self._begin(None)
+            case Kind.STATE:
+                self.awaits_state = False
+                self._begin(entry)
+            case Kind.CANCEL:
+                self._cancel()
+            case Kind.PLACE:
+                if self.asked == int(entry.address.removeprefix("$go#")):
+                    self.granted, self.asked = self.asked, None
+            case Kind.RETRY:
+                self._retry(entry)
+            case Kind.DONE | Kind.FAILED | Kind.SIGNAL:
+                self._answer(entry)
+            case Kind.PATCH | Kind.END:
+                pass  # a patch is looked up by the code that asks; behind the end nothing follows
+
+    def _begin(self, state: Entry | None) -> None:
+        self._main = self._loop.create_task(self._run(state))
+
+    def _cancel(self) -> None:
+        self.cancelled.set()
+        if self._main is None:
+            self._cancelled_early = True
+        elif self.done_at is None:
+            self._main.cancel()
+
+    def _retry(self, entry: Entry) -> None:
+        issued = self._issued(entry)
+        if issued.pending and issued.attempt == entry.attempt:
+            issued.attempt += 1
+            issued.due = (entry.extra or {}).get("due")
+            self._make_runnable(issued)
+
+    def _answer(self, entry: Entry) -> None:
+        if entry.kind is Kind.SIGNAL and entry.address not in self.issued:
+            self._signals[entry.address] = entry
+            return
+        self._resolve(self._issued(entry), entry)
+
+    def _issued(self, entry: Entry) -> Issued:
+        issued = self.issued.get(entry.address)
+        if issued is None:
+            wanted = sorted(i.address for i in self.issued.values() if i.pending)
+            asked = ", ".join(wanted) or (
+                "nothing more: it has returned" if self.done_at is not None else "nothing"
+            )
+            raise ReplayMismatch(
+                f"at position {self.position - 1} the journal holds {entry.kind.value} of {entry.address!r}, but the "
+                f"code asks for {asked}; the workflow's code has changed (or is not deterministic) since this was "
+                "recorded: deploy the code that fits, or keep the old path behind `ctx.patched(...)`, and retry",
+                position=self.position - 1,
+            )
+        return issued
+
+    def _resolve(self, issued: Issued, entry: Entry) -> None:
+        if issued.pending:
+            self._count(issued, -1)
+        issued.answered = True
+        if issued.future.done():
+            return
+        if entry.kind is Kind.FAILED:
+            issued.future.set_exception(
+                step_error(entry.error or {}, key=issued.address.partition(":")[2], attempts=entry.attempt)
+            )
+            return
+        try:
+            value = issued.decode(entry.value)
+        except NotStorable as error:
+            raise ReplayMismatch(
+                f"at position {self.position - 1} the stored result of {entry.address!r} does not fit the code any "
+                f"more: {error}",
+                position=self.position - 1,
+            ) from error
+        issued.future.set_result(value)
+
+    # --- the body -------------------------------------------------------------------------------------------------
+
+    async def _run(self, state: Entry | None) -> None:
+        if self._cancelled_early:
+            self.finish = Finish(Outcome.CANCELLED)
+        else:
+            try:
+                self.finish = await self._body(self, self.journal.start, state)
+            except Torn:
+                return
+            except asyncio.CancelledError:
+                self.finish = Finish(Outcome.CANCELLED)
+            except (Exception, SystemExit) as error:  # whatever the user's code raises is the outcome
+                self.finish = Finish(Outcome.FAILED, error=failure(error))
+        self.done_at = self.position
+        for task in asyncio.all_tasks(self._loop):
+            if task is not self._main:
+                task.cancel()
+        for issued in self.issued.values():
+            issued.future.cancel()
+
+    def claim(self, address: str, where: str) -> None:
+        """Take an address for the code. Raises `DuplicateKey`; `NotAllowedHere` outside the body."""
+        if self._torn or self.done_at is not None:
+            raise Torn
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if not here:
+            verb, _, key = address.partition(":")
+            raise NotAllowedHere(
+                f"ctx.step.{verb}({key!r}) was called inside a step or a sync workflow ({where}); there it could not "
+                "be recorded: call it from the async workflow itself"
+            )
+        known = self._keys.get(address)
+        if known is not None:
+            verb, _, key = address.partition(":")
+            raise DuplicateKey(verb, key, known, where)
+        self._keys[address] = where
+
+    def issue(
+        self, address: str, operation: Operation, where: str, decode: Callable[[str | None], Any]
+    ) -> asyncio.Future[Any]:
+        """Issue an operation; the future resolves when its answer is fed."""
+        self.claim(address, where)
+        future: asyncio.Future[Any] = self._loop.create_future()
+        placed = not (self.limited and isinstance(operation, RunStep) and operation.queue is None)
+        issued = Issued(address, operation, self.position, where, future, decode)
+        self.issued[address] = issued
+        self._count(issued, 1)
+        if placed:
+            self._make_runnable(issued)
+        else:
+            self._unplaced.append(issued)
+        future.add_done_callback(lambda done: self._abandon(issued) if done.cancelled() else None)
+        signal = self._signals.pop(address, None)
+        if signal is not None:
+            self._resolve(issued, signal)
+        return future
+
+    def effect(self, address: str, effect: Effect, where: str) -> None:
+        """Issue an effect: carried out by whoever appended the entry before this position."""
+        self.claim(address, where)
+        self.effects.append((self.position, effect))
+
+    def patched(self, patch: str) -> bool:
+        """Whether the code behind this patch is taken: it was here before, or nothing is recorded beyond this point."""
+        address = f"patch:{patch}"
+        if address not in self._patched:
+            live = self.journal.find(address) is None and self.position == len(self.journal)
+            if live:
+                self.patches.append(address)
+            self._patched[address] = live or self.journal.find(address) is not None
+        return self._patched[address]
+
+    def _check_patches(self) -> None:
+        entries = self.journal.entries[self.position :]
+        for address, entry in zip(self.patches, entries, strict=False):
+            if entry.address != address:
+                raise Rewind
+        self.patches = self.patches[len(entries) :]
+
+    def _abandon(self, issued: Issued) -> None:
+        if issued.pending and not self._torn:
+            self._count(issued, -1)
+            issued.abandoned_at = self.position
+            self.abandoned.append(issued)
+
+    def _count(self, issued: Issued, by: int) -> None:
+        self._pending += by
+        if isinstance(issued.operation, RunStep):
+            self._steps += by
+            self._placed_steps += by if issued.operation.queue is None else 0
+
+    # --- what holds at a quiescent point ----------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        if self.limited:
+            self._settle_place(self.done_at is None and self._placed_steps > 0)
+        if self._main is None or self.asked is not None:
+            status = "queued"
+        elif self.done_at is not None or self._steps or not self._pending:
+            status = "running"
+        else:
+            status = "waiting"
+        if status != self.status:
+            self.status = status
+            self.status_changes.append((self.position, status))
+
+    def _settle_place(self, wanted: bool) -> None:
+        """Ask for a place when a step is wanted and none is held; give it back when none is wanted (rule 13)."""
+        if wanted and self.granted is None and self.asked is None:
+            self.asked = self.requests[self.position] = self.position
+        elif not wanted:
+            held = self.granted if self.granted is not None else self.asked
+            if held is not None:
+                self.releases[self.position] = held
+            self.granted = self.asked = None
+        if self.granted is not None:
+            for issued in self._unplaced:
+                self._make_runnable(issued)
+            self._unplaced.clear()
+
+    def _make_runnable(self, issued: Issued) -> None:
+        issued.runnable_at = self.position
+        self.runnable.append((self.position, issued))
+
+    def find(self, address: str) -> Issued | None:
+        """What the code issued at that address."""
+        return self.issued.get(address)
+
+    def picture(self) -> dict[str, Any]:
+        """What the code has issued, comparable with another replay of the same journal."""
+        operations = {
+            i.address: (i.position, type(i.operation).__name__, i.attempt, i.answered, i.abandoned_at)
+            for i in self.issued.values()
+        }
+        children = [e.child.execution for _, e in self.effects if hasattr(e, "child")]
+        finish = self.finish and (self.finish.outcome.value, self.finish.value)
+        return {"operations": operations, "effects": children, "done_at": self.done_at, "finish": finish}
+
+    # --- taking it down ---------------------------------------------------------------------------------------------
+
+    def close(self) -> ReplayLoop | None:
+        """Throw the coroutines away (rule 16): verbs refuse, handlers of the user's are passed by, the drain is bounded.
+
+        Gives the loop back if nothing is left on it.
+        """
+        self._torn = True
+        loop = self._loop
+        loop.idle.on_idle = loop.stop
+        loop.idle.on_pause = lambda _: loop.stop()
+        loop.set_exception_handler(_quiet)
+        for issued in self.issued.values():
+            if not issued.future.done():
+                issued.future.set_exception(Torn())
+                issued.future.exception()
+        for _ in range(DRAIN_ROUNDS):
+            loop.run_forever()
+            tasks = asyncio.all_tasks(loop)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.idle.on_idle = loop.idle.on_pause = None
+        if left or not loop.idle.clean:
+            return None
+        return loop
+
+
+def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Exceptions nobody awaits belong to the user's tasks; a replay must not report them once per replay."""
+
+
+def plain(text: str | None) -> Any:
+    """Decode a value that is plain JSON."""
+    return None if text is None else json.loads(text)
+
+
+def children_of(issued: Issued) -> str | None:
+    """The child execution an operation waits for and owns, if it is of that kind."""
+    return issued.operation.child.execution if isinstance(issued.operation, CallChild) else None

@@ -1,0 +1,81 @@
+"""The effects of an execution's end, in this order, each idempotent (rule 11)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from polos.core.journal import Entry, Outcome
+from polos.core.messages import Message, MessageKind
+from polos.core.start import StartInfo
+from polos.ports import Delete, Key, Outgoing, Put
+from polos.runtime import names
+from polos.runtime.turn import Turn
+
+MESSAGES = {
+    Outcome.CANCELLED: ("ExecutionCancelled", "the execution was cancelled"),
+    Outcome.TIMED_OUT: ("ExecutionTimedOut", "the execution reached its run timeout"),
+}
+
+
+def after_end(turn: Turn, end: Entry) -> None:
+    """Save state, show the outcome, tell the parent and whoever else waits, give the place back."""
+    info = StartInfo.from_data(turn.journal.start.extra or {}, payload=turn.journal.start.value)
+    turn.show_end(end)
+    outcome = outcome_fields(end)
+    if info.parent_key and info.parent_execution:
+        _tell(turn, info.parent_execution, info.parent_workflow or "", info.parent_key, outcome)
+    for waiter in waiting(turn, info.execution):
+        _tell(turn, waiter["execution"], waiter["workflow"], waiter["address"], outcome)
+
+
+def outcome_fields(end: Entry) -> dict[str, Any]:
+    """What a waiting parent is told: the result, or the error."""
+    outcome = Outcome((end.extra or {})["status"])
+    if outcome in (Outcome.COMPLETED, Outcome.CONTINUED):
+        return {"value": end.value}
+    kind, text = MESSAGES.get(outcome, ("ExecutionFailed", "the execution failed"))
+    error = end.error or {"type": kind, "message": text, "code": outcome.value}
+    return {"error": {name: value for name, value in error.items() if name != "final"}}
+
+
+def _tell(turn: Turn, execution: str, workflow: str, address: str, outcome: dict[str, Any]) -> None:
+    message = turn.message(MessageKind.CHILD, address, **outcome)
+    message = replace(message, execution=execution, workflow=workflow)
+    turn.ports.queue.send(names.NEWS_QUEUE, [Outgoing(message.encode(), group=execution)])
+
+
+# --- waiting for an execution that somebody else started ------------------------------------------------------------
+
+
+def register(turn: Turn, execution: str, address: str) -> Message | None:
+    """Wait for another execution's end: register first, then look. Gives the news to send if it has ended already."""
+    info = StartInfo.from_data(turn.journal.start.extra or {})
+    value = json.dumps({"execution": info.execution, "workflow": info.workflow, "address": address})
+    partition = names.waiters(info.project, execution)
+    turn.ports.records.write(Put(Key(partition, f"{info.execution}|{address}"), value))
+    log = names.journal(info.project, execution)
+    tail = turn.ports.log.tail(log)
+    last = [Entry.decode(text) for text in turn.ports.log.read(log, tail - 1)] if tail else []
+    if last and last[0].identity == "$end":
+        return turn.message(MessageKind.CHILD, address, **outcome_fields(last[0]))
+    return None
+
+
+def waiting(turn: Turn, execution: str) -> list[dict[str, Any]]:
+    """Those registered for the end of `execution`."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = turn.ports.records.query(names.waiters(turn.project, execution), cursor=cursor)
+        found += [json.loads(record.value) for record in page.records]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def forget(turn: Turn, execution: str, address: str) -> None:
+    """Remove a registration that is of no use any more."""
+    key = Key(names.waiters(turn.project, execution), f"{turn.execution}|{address}")
+    turn.ports.records.write(Delete(key))

@@ -1,0 +1,316 @@
+"""Dispatch: send out (or begin here) everything that entries with this invocation's tokens made the code issue.
+
+A position is *mine* if the entry before it carries one of my tokens; a kick takes all positions. The replay lists what
+became runnable, in order of position, so that each is looked at once per replay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any, Final
+
+from polos.core.ids import derived_id
+from polos.core.journal import CANCEL, END, Entry, Kind, Outcome
+from polos.core.messages import Message, MessageKind
+from polos.core.models import EventPayload, accepts
+from polos.core.operations import (
+    AwaitChild,
+    AwaitEvent,
+    CallChild,
+    ChildSpec,
+    Effect,
+    Publish,
+    ResumeOther,
+    RunStep,
+    StartChild,
+    Suspend,
+    Timer,
+)
+from polos.core.replay import Issued, Replay
+from polos.core.start import StartInfo
+from polos.core.step import run_topic
+from polos.errors import PolosError
+from polos.ports import Outgoing
+from polos.runtime import afterwards, names
+from polos.runtime.starts import child_info
+from polos.runtime.topics import Event, Topics
+from polos.runtime.turn import Turn
+
+KICK_WINDOW_MS: Final = 86_400_000
+"""A kick repeats the effects of entries up to this old: older ones were acknowledged, and their targets may be gone."""
+
+
+class Dispatch:
+    """What one invocation sends. `run` may be called again whenever the journal has grown."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._outbox: dict[str, list[Outgoing]] = defaultdict(list)
+        self._reset()
+
+    def _reset(self) -> None:
+        """Look at a new replay from its beginning (each send is idempotent by key)."""
+        self._generation = self._turn.generation
+        self._seen_runnable = self._seen_effects = self._seen_abandoned = self._seen_status = 0
+        self._ended = False
+
+    def run(self) -> None:
+        """Everything that is mine and was not dispatched by this invocation yet."""
+        while True:
+            replay = self._turn.advance(live=True)
+            if replay is None:
+                return
+            if self._generation != self._turn.generation:
+                self._reset()
+            if self._patch(replay):
+                continue
+            self._effects(replay)
+            self._operations(replay)
+            self._abandoned(replay)
+            self._status(replay)
+            self._flush()
+            if not self._end(replay):
+                return
+
+    def mine(self, position: int) -> bool:
+        """Whether what became runnable at this position is mine to dispatch."""
+        if self._turn.everything:
+            return True
+        return (
+            0 < position <= len(self._turn.journal)
+            and self._turn.journal.entries[position - 1].by in self._turn.tokens
+        )
+
+    def token_at(self, position: int) -> str:
+        """The token an entry of mine gets that follows from this position."""
+        by = self._turn.journal.entries[position - 1].by
+        return by if by in self._turn.tokens else self._turn.messages[0].token
+
+    # --- one kind of thing each -------------------------------------------------------------------------------------
+
+    def _patch(self, replay: Replay) -> bool:
+        """Record that `patched` was true here, before anything that follows from it is sent. True: look again."""
+        if not replay.patches or not self.mine(replay.position):
+            return False
+        token, now = self.token_at(replay.position), self._turn.now_ms()
+        self._turn.append([Entry(Kind.PATCH, address, token, now) for address in replay.patches])
+        return True
+
+    def _effects(self, replay: Replay) -> None:
+        effects = replay.effects[self._seen_effects :]
+        self._seen_effects += len(effects)
+        for position, effect in effects:
+            if self.mine(position) and not self._long_ago(position):
+                self._carry_out(effect)
+
+    def _long_ago(self, position: int) -> bool:
+        entry = self._turn.journal.entries[position - 1]
+        return entry.by not in self._turn.tokens and entry.at < self._turn.now_ms() - KICK_WINDOW_MS
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case StartChild(child=child):
+                self._start_child(child, "")
+            case Publish():
+                self._publish(effect.topic, effect.event_id, effect.event_type, effect.data)
+            case ResumeOther():
+                self._resume_other(effect)
+
+    def _publish(self, topic: str, event_id: str, event_type: str, data: str) -> Event:
+        """Append first, then tell those who wait (rule 7)."""
+        topics = Topics(self._turn.ports, self._turn.project)
+        event = topics.publish(topic, event_id, event_type, data)
+        for waiter in topics.waiting(topic):
+            message = self._turn.message(MessageKind.EVENT, waiter["address"])
+            self._send(
+                names.NEWS_QUEUE, replace(message, execution=waiter["execution"], workflow=waiter["workflow"])
+            )
+        return event
+
+    def _resume_other(self, effect: ResumeOther) -> None:
+        meta = self._turn.executions.get(self._turn.project, effect.execution)
+        if meta is None:
+            return  # there is nobody to resume
+        topic = run_topic(
+            meta.info.root_workflow or meta.info.workflow, meta.info.root_execution or meta.info.execution
+        )
+        event = self._publish(topic, effect.event_id, f"resume_{effect.key}", effect.data)
+        message = self._turn.message(MessageKind.SIGNAL, f"suspend:{effect.key}", value=event.to_json())
+        self._send(names.NEWS_QUEUE, replace(message, execution=effect.execution, workflow=effect.workflow))
+
+    def _operations(self, replay: Replay) -> None:
+        fresh = replay.runnable[self._seen_runnable :]
+        self._seen_runnable += len(fresh)
+        if self._turn.journal.end is not None:
+            return
+        for position, issued in fresh:
+            current = issued.pending and issued.runnable_at == position
+            if current and self.mine(position) and issued.address not in self._turn.running:
+                self._issue(issued, position)
+
+    def _issue(self, issued: Issued, position: int) -> None:
+        match issued.operation:
+            case RunStep() as step:
+                self._step(issued, step, position)
+            case Timer(due=due):
+                self._timer(issued, due, None)
+            case Suspend() as suspend:
+                self._announce(issued, suspend)
+                self._timeout(issued, suspend.due, "no resume came")
+            case AwaitEvent() as wait:
+                self._timeout(issued, wait.due, f"no event came on topic {wait.topic!r}")
+                self._register(issued, wait)
+            case CallChild(child=child):
+                self._start_child(child, issued.address)
+            case AwaitChild(execution=child_id):
+                news = afterwards.register(self._turn, child_id, issued.address)
+                if news is not None:
+                    self._send(names.NEWS_QUEUE, news)
+
+    def _step(self, issued: Issued, step: RunStep, position: int) -> None:
+        now = self._turn.ports.clock.now()
+        delayed = issued.due is not None and issued.due > now
+        where = step.queue or self._turn.queue
+        if not delayed and (step.inline or (where == self._turn.here and self._turn.may_run())):
+            self._turn.begin(issued, self.token_at(position))
+            return
+        extra = None if step.queue is None else {"queue": step.queue}
+        message = self._turn.message(
+            MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra
+        )
+        self._send_due(names.steps_queue(where), message)
+
+    def _timeout(self, issued: Issued, due: float | None, what: str) -> None:
+        if due is not None:
+            key = issued.address.partition(":")[2]
+            text = f"{key!r} timed out: {what} in time"
+            self._timer(issued, due, {"type": "WaitTimeout", "code": "wait_timeout", "message": text})
+
+    def _timer(self, issued: Issued, due: float, error: dict[str, Any] | None) -> None:
+        self._send_due(
+            names.NEWS_QUEUE, self._turn.message(MessageKind.TIMER, issued.address, due=due, error=error)
+        )
+
+    def _announce(self, issued: Issued, suspend: Suspend) -> None:
+        key = issued.address.partition(":")[2]
+        event_id = derived_id(self._turn.project, self._turn.execution, issued.address)
+        self._publish(
+            self._turn.run_topic, event_id, f"suspend_{key}", self._turn.with_metadata(suspend.data)
+        )
+
+    def _register(self, issued: Issued, wait: AwaitEvent) -> None:
+        topics = Topics(self._turn.ports, self._turn.project)
+        topics.register(wait.topic, self._turn.execution, self._turn.workflow, issued.address)
+        if self._next_event(topics, issued, wait) is not None:
+            self._send(names.NEWS_QUEUE, self._turn.message(MessageKind.EVENT, issued.address))
+
+    def _next_event(self, topics: Topics, issued: Issued, wait: AwaitEvent) -> Event | None:
+        journal = self._turn.journal
+        begun = journal.start.at if wait.since == "start" else journal.entries[issued.position - 1].at
+        if wait.since == "start":
+            begun = min(begun, int((journal.start.extra or {}).get("created_at", begun)))
+        consumed = {
+            entry.extra["sequence"]
+            for entry in journal.entries
+            if entry.extra and entry.extra.get("topic") == wait.topic and "sequence" in entry.extra
+        }
+        for event in topics.since(wait.topic, begun):
+            if event.sequence not in consumed and accepts(
+                wait.match, EventPayload.model_validate_json(event.to_json())
+            ):
+                return event
+        return None
+
+    def take_event(self, message: Message, issued: Issued, wait: AwaitEvent) -> Entry | None:
+        """The entry that gives this wait its event; None: nothing has come that it takes."""
+        event = self._next_event(Topics(self._turn.ports, self._turn.project), issued, wait)
+        if event is None:
+            return None
+        extra = {"topic": wait.topic, "sequence": event.sequence}
+        return Entry(
+            Kind.DONE, issued.address, message.token, self._turn.now_ms(), event.to_json(), extra=extra
+        )
+
+    def try_place(self, message: Message, wish: int, *, wanted: bool) -> Entry | None:
+        """Limited queues: see `polos.runtime.places`."""
+        raise PolosError(
+            f"a place {wish} was offered to an execution without a limited queue (wanted: {wanted})"
+        )
+
+    def _start_child(self, child: ChildSpec, key: str) -> None:
+        me = StartInfo.from_data(self._turn.journal.start.extra or {})
+        info = child_info(me, child, key, self._turn.now_ms(), self._turn.host.resolve)
+        self._turn.executions.create(info)
+        message = self._turn.message(MessageKind.START, "$start")
+        self._send(
+            names.steps_queue(info.queue), replace(message, execution=info.execution, workflow=info.workflow)
+        )
+
+    def _abandoned(self, replay: Replay) -> None:
+        """Children that the code has given up are cancelled by whoever appended the entry at which it did."""
+        abandoned = replay.abandoned[self._seen_abandoned :]
+        self._seen_abandoned += len(abandoned)
+        for issued in abandoned:
+            if isinstance(issued.operation, CallChild) and self.mine(issued.abandoned_at or 0):
+                child = issued.operation.child
+                message = self._turn.message(MessageKind.SIGNAL, CANCEL)
+                self._send(
+                    names.NEWS_QUEUE, replace(message, execution=child.execution, workflow=child.workflow)
+                )
+            self._turn.steps.cancel(issued.address)
+
+    def _status(self, replay: Replay) -> None:
+        changes = replay.status_changes[self._seen_status :]
+        self._seen_status += len(changes)
+        if replay.done_at is None and any(self.mine(position) for position, _ in changes):
+            self._turn.show(replay.status)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _end(self, replay: Replay) -> bool:
+        """Append the end and carry out its effects. True: somebody appended before it, look again."""
+        finish, done_at = replay.finish, replay.done_at
+        if finish is None or done_at is None or self._ended:
+            return False
+        end = self._turn.journal.end
+        if end is None:
+            if not self.mine(done_at):
+                return False
+            return self._append_end(replay) or True
+        if end.by in self._turn.tokens or self._turn.everything:
+            self._ended = True
+            afterwards.after_end(self._turn, end)
+            self._flush()
+        return False
+
+    def _append_end(self, replay: Replay) -> bool:
+        finish = replay.finish
+        if finish is None or replay.done_at is None:
+            return False
+        extra: dict[str, Any] = {"status": finish.outcome.value, **finish.extra}
+        if finish.outcome is Outcome.CANCELLED:
+            extra.update(self._turn.cancel_reason())
+        if finish.state is not None:
+            extra["state"] = finish.state
+        token = self.token_at(replay.done_at)
+        return self._turn.append(
+            [Entry(Kind.END, END, token, self._turn.now_ms(), finish.value, error=finish.error, extra=extra)]
+        )
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def _send(self, queue: str, message: Message, delay: float = 0.0) -> None:
+        self._outbox[queue].append(Outgoing(message.encode(), delay, group=message.execution))
+
+    def _send_due(self, queue: str, message: Message) -> None:
+        delay = max(0.0, (message.due or 0.0) - self._turn.ports.clock.now())
+        if delay <= self._turn.ports.queue.max_delay:
+            self._send(queue, message, delay)
+        else:
+            self._turn.send_at(queue, message, message.due or 0.0)
+
+    def _flush(self) -> None:
+        outbox, self._outbox = self._outbox, defaultdict(list)
+        for queue, messages in outbox.items():
+            self._turn.ports.queue.send(queue, messages)

@@ -1,0 +1,128 @@
+"""The record of an execution (META): what fixes its id and input, and what lists show.
+
+The record is a projection of the journal: it is written only over one made from a lower journal position, so a late
+writer never turns time back (rule 11).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from polos.core.start import StartInfo
+from polos.errors import StoreTooNew
+from polos.ports import ABSENT, Put, Record, Records
+from polos.runtime import names
+
+FORMAT: Final = 1
+ENDED: Final = frozenset({"completed", "failed", "cancelled", "timed_out", "continued"})
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """An execution as its record holds it. Times are epoch milliseconds; `result` is JSON text."""
+
+    info: StartInfo
+    status: str
+    position: int
+    updated_at: int
+    version: int
+    started_at: int | None = None
+    completed_at: int | None = None
+    result: str | None = None
+    error: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether this status is final."""
+        return self.status in ENDED
+
+
+def encode(meta: Meta) -> str:
+    """The stored form, version 1."""
+    data = {
+        "v": FORMAT,
+        "start": meta.info.to_data(),
+        "status": meta.status,
+        "position": meta.position,
+        "updated_at": meta.updated_at,
+        "started_at": meta.started_at,
+        "completed_at": meta.completed_at,
+        "result": meta.result,
+        "error": meta.error,
+        "extra": meta.extra,
+    }
+    kept = {name: value for name, value in data.items() if value is not None}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(record: Record) -> Meta:
+    """Read a record. Raises `StoreTooNew` for a later format."""
+    data = json.loads(record.value)
+    if data["v"] > FORMAT:
+        raise StoreTooNew(
+            f"the record {record.key.partition!r} was written by a newer version of polos; upgrade"
+        )
+    return Meta(
+        info=StartInfo.from_data(data["start"]),
+        status=data["status"],
+        position=data["position"],
+        updated_at=data["updated_at"],
+        version=record.version,
+        started_at=data.get("started_at"),
+        completed_at=data.get("completed_at"),
+        result=data.get("result"),
+        error=data.get("error"),
+        extra=data.get("extra"),
+    )
+
+
+class Executions:
+    """Reading and writing the records of executions."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def create(self, info: StartInfo) -> bool:
+        """Put the record in status queued. False if there is one of that id (it stays as it is)."""
+        meta = Meta(info=info, status="queued", position=0, updated_at=info.created_at, version=0)
+        return self._records.write(self._put(meta, expect=ABSENT))
+
+    def get(self, project: str, execution: str) -> Meta | None:
+        """The record, strongly consistent, or None."""
+        record = self._records.get(names.meta(project, execution))
+        return None if record is None else decode(record)
+
+    def project(self, project: str, execution: str, position: int, change: Mapping[str, Any]) -> None:
+        """Write what the journal says at `position`, unless the record is that far already.
+
+        A stall is written over the status of the same position, and what follows a stall likewise.
+        """
+        while True:
+            meta = self.get(project, execution)
+            if meta is None or meta.position > position or meta.ended:
+                return
+            if meta.position == position and "stalled" not in (meta.status, change.get("status")):
+                return
+            if self.replace(meta, position=position, change=change):
+                return
+
+    def replace(self, meta: Meta, *, position: int, change: Mapping[str, Any]) -> bool:
+        """Write over exactly the record that was read. False if somebody else did."""
+        fields = {name: getattr(meta, name) for name in Meta.__dataclass_fields__}
+        changed = Meta(**{**fields, **change, "position": position})
+        return self._records.write(self._put(changed, expect=meta.version))
+
+    def _put(self, meta: Meta, *, expect: int) -> Put:
+        info = meta.info
+        order = f"{info.created_at:013d}|{info.execution}"
+        index = {
+            "created": (f"{info.project}|executions", order),
+            "status": (f"{info.project}|status|{meta.status}", f"{meta.updated_at:013d}|{info.execution}"),
+            "workflow": (f"{info.project}|workflow|{info.workflow}", order),
+            "tree": (f"{info.project}|tree|{info.root_execution or info.execution}", order),
+        }
+        return Put(names.meta(info.project, info.execution), encode(meta), expect=expect, index=index)

@@ -1,0 +1,158 @@
+"""One invocation: the handling of some messages of one execution, as the engine's five moves.
+
+    read      the journal, up to its tail
+    record    what the messages mean: facts are appended, a step is begun
+    dispatch  whatever the entries with my tokens made runnable: sent out, or run here while the budget lasts
+    wait      for the steps that run here; their outcomes are facts to record
+    close     throw the replay away, keep the journal's prefix
+
+Whoever appends entry n dispatches what n made runnable; everything here may be repeated after a crash.
+"""
+
+from __future__ import annotations
+
+from polos.core.decide import Begin, Everything, Execute, Nothing, Record, TakeEvent, TryPlace, decide
+from polos.core.failures import failure
+from polos.core.journal import START, Entry, Kind
+from polos.core.messages import Message, MessageKind
+from polos.core.replay import Replay
+from polos.errors import NotStorable, PolosError, ReplayMismatch
+from polos.runtime import names
+from polos.runtime.dispatch import Dispatch
+from polos.runtime.steps import Finished, Job
+from polos.runtime.turn import Turn
+
+APPEND_BATCH = 50
+
+
+class Invocation:
+    """Carries out one turn. `run` returns when its messages may be acknowledged."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._dispatch = Dispatch(turn)
+
+    def run(self) -> None:
+        """All five moves."""
+        facts = self._due()
+        if not facts:
+            return
+        self._turn.open()
+        self._record_messages(facts)
+        while True:
+            self._dispatch.run()
+            if not self._turn.running:
+                return
+            self._record_finished(self._turn.steps.wait())
+
+    # --- record ---------------------------------------------------------------------------------------------------
+
+    def _due(self) -> list[Message]:
+        """Messages whose time has come; the others are sent once more, delayed, with their own token."""
+        now = self._turn.ports.clock.now()
+        early = [message for message in self._turn.messages if message.due is not None and message.due > now]
+        for message in early:
+            self._turn.send_at(names.NEWS_QUEUE, message, message.due or now)
+        return [message for message in self._turn.messages if message not in early]
+
+    def _record_messages(self, messages: list[Message]) -> None:
+        if self._turn.hops > self._turn.host.settings.max_hops:
+            self._turn.stall(_runaway(self._turn.hops))
+        while messages:
+            replay = self._turn.advance()
+            entries, again = self._decide(messages, replay)
+            if not entries:
+                return
+            if self._turn.append(entries):
+                messages = again[len(entries) :]
+            else:
+                messages = again
+
+    def _decide(self, messages: list[Message], replay: Replay | None) -> tuple[list[Entry], list[Message]]:
+        """Entries to append now, and the messages they come from followed by those to look at after that."""
+        entries: list[Entry] = []
+        sources: list[Message] = []
+        later: list[Message] = []
+        for message in messages:
+            entry = None
+            if len(entries) >= APPEND_BATCH or (entries and message.kind is MessageKind.EVENT):
+                later.append(message)
+                continue
+            match decide(
+                self._turn.journal, replay, message, now_ms=self._turn.now_ms(), dead=self._turn.dead
+            ):
+                case Nothing():
+                    continue
+                case Begin():
+                    entry = self._start_entry(message)
+                case Record(entry=made):
+                    entry = made
+                case Execute(issued=issued):
+                    self._turn.begin(issued, message.token)
+                case TakeEvent(issued=issued, operation=operation):
+                    entry = self._dispatch.take_event(message, issued, operation)
+                case TryPlace(wish=wish, wanted=wanted):
+                    entry = self._dispatch.try_place(message, wish, wanted=wanted)
+                case Everything():
+                    self._turn.everything = True
+            if entry is not None and all(entry.identity != other.identity for other in entries):
+                entries.append(entry)
+                sources.append(message)
+        return entries, sources + later
+
+    def _start_entry(self, message: Message) -> Entry | None:
+        meta = self._turn.executions.get(self._turn.project, self._turn.execution)
+        if meta is None:
+            return None  # forgotten since, or never asked for
+        self._turn.meta = meta
+        info = meta.info
+        extra = info.to_data(payload=False)
+        extra["limited"] = info.limit is not None
+        return Entry(Kind.START, START, message.token, self._turn.now_ms(), info.payload, extra=extra)
+
+    def _record_finished(self, finished: list[Finished]) -> None:
+        """Append outcomes, in order; one that is answered or not wanted by now is dropped (rules 3, 4, 6)."""
+        outcomes = [(one, self._outcome(one)) for one in finished]
+        for one in finished:
+            self._turn.running.pop(one.job.address, None)
+        while outcomes:
+            replay = self._turn.advance()
+            outcomes = [(one, entry) for one, entry in outcomes if self._still_wanted(one.job, replay)]
+            batch = outcomes[:APPEND_BATCH]
+            if not batch or self._turn.append([entry for _, entry in batch]):
+                outcomes = outcomes[APPEND_BATCH:]
+
+    def _still_wanted(self, job: Job, replay: Replay | None) -> bool:
+        if (
+            self._turn.journal.answer(job.address, job.attempt) is not None
+            or self._turn.journal.end is not None
+        ):
+            return False
+        issued = replay.find(job.address) if replay is not None else None
+        return replay is None or (issued is not None and issued.pending and issued.attempt == job.attempt)
+
+    def _outcome(self, one: Finished) -> Entry:
+        job, now = one.job, self._turn.now_ms()
+        error = one.error
+        if error is None:
+            try:
+                text = job.operation.codec.round_trip(one.result)[0] if job.operation.codec else None
+            except NotStorable as refused:
+                error = refused
+            else:
+                return Entry(
+                    Kind.DONE, job.address, job.by, now, text, attempt=job.attempt, started=one.started
+                )
+        kept = failure(error)
+        final = kept.get("final") or isinstance(error, NotStorable)
+        delay = None if final else job.operation.retry.delay(job.attempt, self._turn.execution, job.address)
+        kind = Kind.FAILED if delay is None else Kind.RETRY
+        extra = None if delay is None else {"due": now / 1000 + delay}
+        return Entry(kind, job.address, job.by, now, None, job.attempt, kept, one.started, extra)
+
+
+def _runaway(hops: int) -> PolosError:
+    return ReplayMismatch(
+        f"runaway: this execution was handed on by {hops} messages in a row; it was stopped. If it is meant to run "
+        "that long, use ctx.continue_as_new, or raise Settings.max_hops; `polos retry` goes on from here"
+    )

@@ -1,0 +1,35 @@
+"""What logs, records and queues are called. Every name begins with the project id; no name is built elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from polos.ports import Key
+
+NEWS_QUEUE: Final = "$news"
+DEAD_QUEUE: Final = "$dead"
+
+
+def journal(project: str, execution: str) -> str:
+    """The log of an execution."""
+    return f"{project}|journal|{execution}"
+
+
+def topic(project: str, name: str) -> str:
+    """The log of a topic."""
+    return f"{project}|topic|{name}"
+
+
+def meta(project: str, execution: str) -> Key:
+    """The record of an execution."""
+    return Key(f"{project}|execution|{execution}", "meta")
+
+
+def waiters(project: str, execution: str) -> str:
+    """The partition of those who wait for an execution's end."""
+    return f"{project}|waiters|{execution}"
+
+
+def steps_queue(queue: str) -> str:
+    """The message queue for the starts and steps of a Polos queue."""
+    return queue

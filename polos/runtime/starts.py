@@ -1,0 +1,72 @@
+"""Making the fixed facts of a new execution: of a root, and of a child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from polos.core.definitions import Definition
+from polos.core.operations import ChildSpec
+from polos.core.start import StartInfo
+
+
+def root_info(
+    definition: Definition, *, project: str, execution: str, payload: str, now_ms: int, **asked: Any
+) -> StartInfo:
+    """A root execution of `definition`; `asked` are further fields of `StartInfo` the caller sets."""
+    info = StartInfo(
+        project=project,
+        execution=execution,
+        workflow=definition.id,
+        created_at=now_ms,
+        payload=payload,
+        kind=definition.kind,
+    )
+    return replace(with_settings(info, definition), **{k: v for k, v in asked.items() if v is not None})
+
+
+def child_info(
+    parent: StartInfo, child: ChildSpec, key: str, now_ms: int, resolve: Callable[[Any], Definition]
+) -> StartInfo:
+    """A child of `parent`. `key`: the address of the operation that waits for it, "" if none does."""
+    definition = resolve(child.workflow)
+    info = StartInfo(
+        project=parent.project,
+        execution=child.execution,
+        workflow=child.workflow,
+        created_at=now_ms,
+        payload=child.payload,
+        kind=definition.kind,
+        root_execution=parent.root_execution or parent.execution,
+        root_workflow=parent.root_workflow or parent.workflow,
+        parent_execution=parent.execution,
+        parent_workflow=parent.workflow,
+        parent_key=key,
+        session=child.session,
+        user=child.user,
+        deployment=parent.deployment,
+        initial_state=child.initial_state,
+        concurrency_key=child.concurrency_key,
+        options=dict(child.options),
+    )
+    info = with_settings(info, definition)
+    if child.queue is not None and child.queue != info.queue:
+        info = replace(info, queue=child.queue, limit=None)
+    if child.run_timeout is not None:
+        info = replace(info, run_deadline=now_ms + int(child.run_timeout * 1000))
+    return info
+
+
+def with_settings(info: StartInfo, definition: Definition) -> StartInfo:
+    """The settings that the definition gives an execution unless its start says otherwise."""
+    queue = definition.queue
+    deadline = (
+        None if definition.run_timeout is None else info.created_at + int(definition.run_timeout * 1000)
+    )
+    return replace(
+        info,
+        queue=definition.queue_name,
+        limit=queue.concurrency_limit if queue else None,
+        run_deadline=info.run_deadline or deadline,
+    )

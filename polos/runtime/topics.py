@@ -1,0 +1,113 @@
+"""Topics: logs of events, and who waits for one.
+
+A waiter first registers, then reads the topic; a publisher first appends, then reads the registrations (rule 7). So
+whichever comes second sees the other. What travels to the waiter is a hint; it reads the topic itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from polos.ports import Delete, Key, Ports, Put
+from polos.runtime import names
+
+FORMAT: Final = 1
+PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as its topic holds it; `sequence` counts from 1. `data` is JSON text, `at` epoch milliseconds."""
+
+    sequence: int
+    topic: str
+    id: str
+    type: str
+    data: str
+    at: int
+
+    def to_json(self) -> str:
+        """The public form, as `EventPayload` reads it."""
+        head = {
+            "id": self.id,
+            "sequence_id": self.sequence,
+            "topic": self.topic,
+            "event_type": self.type or None,
+            "created_at": iso(self.at),
+        }
+        return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "data": {self.data}}}'
+
+
+def iso(milliseconds: int) -> str:
+    """Epoch milliseconds as RFC 3339 text in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Topics:
+    """The topics of one project."""
+
+    def __init__(self, ports: Ports, project: str) -> None:
+        self._ports = ports
+        self._project = project
+
+    def publish(self, topic: str, event_id: str, event_type: str, data: str, *, once: bool = True) -> Event:
+        """Append an event; with `once`, an id that was published before is found instead. Gives it as it stands."""
+        at = int(self._ports.clock.now() * 1000)
+        head = json.dumps({"v": FORMAT, "id": event_id, "type": event_type, "t": at}, ensure_ascii=False)
+        name = names.topic(self._project, topic)
+        position = self._ports.log.publish(name, [f"{head}\n{data}"], once=event_id if once else None)
+        return Event(position + 1, topic, event_id, event_type, data, at)
+
+    def read(self, topic: str, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events with a sequence above `after`, in order."""
+        texts = self._ports.log.read(names.topic(self._project, topic), after, limit)
+        return [_decode(topic, after + i + 1, text) for i, text in enumerate(texts)]
+
+    def since(self, topic: str, at_ms: int) -> Iterator[Event]:
+        """Events published at or after a time: found by halving, then read page by page."""
+        low, high = 0, self._ports.log.tail(names.topic(self._project, topic))
+        while low < high:
+            middle = (low + high) // 2
+            found = self.read(topic, middle, 1)
+            if found and found[0].at < at_ms:
+                low = middle + 1
+            else:
+                high = middle
+        while events := self.read(topic, low, PAGE):
+            yield from events
+            low = events[-1].sequence
+
+    # --- who waits ------------------------------------------------------------------------------------------------
+
+    def _partition(self, topic: str) -> str:
+        return f"{self._project}|topic-waiters|{topic}"
+
+    def register(self, topic: str, execution: str, workflow: str, address: str) -> None:
+        """Note that an operation waits for an event of this topic. A repeat does nothing."""
+        value = json.dumps({"execution": execution, "workflow": workflow, "address": address})
+        self._ports.records.write(Put(Key(self._partition(topic), f"{execution}|{address}"), value))
+
+    def forget(self, topic: str, execution: str, address: str) -> None:
+        """It does not wait any more."""
+        self._ports.records.write(Delete(Key(self._partition(topic), f"{execution}|{address}")))
+
+    def waiting(self, topic: str) -> Iterator[dict[str, Any]]:
+        """Every registration: execution, workflow and address."""
+        cursor = None
+        while True:
+            page = self._ports.records.query(self._partition(topic), cursor=cursor)
+            for record in page.records:
+                yield json.loads(record.value)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+
+def _decode(topic: str, sequence: int, text: str) -> Event:
+    head_text, _, data = text.partition("\n")
+    head = json.loads(head_text)
+    return Event(sequence, topic, head["id"], head["type"], data, head["t"])

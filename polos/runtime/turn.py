@@ -1,0 +1,269 @@
+"""The state of one invocation: the messages at hand, the journal as far as it is known, the replay, the steps.
+
+What it offers are the small moves that `invocation` and `dispatch` are made of: advance the replay, append at the
+tail, begin a step, make a message, show a status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from polos.core.failures import failure
+from polos.core.journal import CANCEL, Entry, Journal, Outcome
+from polos.core.messages import Message, MessageKind
+from polos.core.operations import RunStep
+from polos.core.replay import Issued, Replay, Rewind
+from polos.core.start import StartInfo
+from polos.core.step import run_topic
+from polos.errors import PolosError, ReplayMismatch
+from polos.ports import Outgoing, Ports
+from polos.runtime import names
+from polos.runtime.executions import Executions, Meta
+from polos.runtime.host import Host, Lease
+from polos.runtime.steps import Job
+
+MAX_ROUNDS: Final = 1000
+RUNS_STEPS: Final = frozenset({MessageKind.START, MessageKind.RUN})
+
+
+class Turn:
+    """One worker's turn at one execution. `close` must be called at its end."""
+
+    def __init__(
+        self, host: Host, ports: Ports, messages: Sequence[Message], *, lease: Lease, dead: bool
+    ) -> None:
+        self.host = host
+        self.ports = ports
+        self.messages = messages
+        self.lease = lease
+        self.dead = dead
+        self.project = messages[0].project
+        self.execution = messages[0].execution
+        self.tokens = {message.token for message in messages}
+        self.hops = max(message.hops for message in messages)
+        self.executions = Executions(ports.records)
+        self.journal = Journal()
+        self.replay: Replay | None = None
+        self.stalled: PolosError | None = None
+        self.everything = False
+        self.steps = host.runner()
+        self.running: dict[str, Job] = {}
+        self.used = 0
+        self.meta: Meta | None = None
+        self.generation = 0
+
+    def open(self) -> None:
+        """Read the journal up to its tail."""
+        self.journal = self.host.read_journal(self.ports, self.project, self.execution)
+
+    def close(self) -> None:
+        """Throw the replay away; keep the prefix of the journal for the next invocation."""
+        self._drop_replay()
+        self.host.keep_journal(self.project, self.execution, self.journal)
+
+    # --- read -----------------------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """The time for a new entry: never before the entry at the tail."""
+        now = int(self.ports.clock.now() * 1000)
+        return max(now, self.journal.entries[-1].at) if len(self.journal) else now
+
+    def read(self) -> None:
+        """Take over what others have appended behind the tail that was known."""
+        name = names.journal(self.project, self.execution)
+        self.journal.extend(Entry.decode(text) for text in self.ports.log.read(name, len(self.journal)))
+
+    def advance(self, *, live: bool = False) -> Replay | None:
+        """The replay, fed up to the tail. None if nothing has started or it stalls (then `stalled` says why)."""
+        if self.stalled is not None or not self.journal.started:
+            return None
+        while True:
+            try:
+                if self.replay is None:
+                    definition = self.host.registry.get((self.journal.start.extra or {})["workflow"])
+                    self.replay = self.host.new_replay(self.journal, definition)
+                self.replay.live = live
+                self.replay.advance()
+            except Rewind:
+                self._drop_replay()
+            except ReplayMismatch as error:
+                self.stall(error)
+                return None
+            else:
+                return self.replay
+
+    def _drop_replay(self) -> None:
+        if self.replay is not None:
+            replay, self.replay = self.replay, None
+            self.host.close_replay(replay)
+            self.generation += 1
+
+    def stall(self, error: PolosError) -> None:
+        """Code and journal disagree: show it, run nothing, keep taking news."""
+        self.stalled = error
+        self._drop_replay()
+        change = {"status": "stalled", "error": failure(error), "updated_at": self.now_ms()}
+        self.executions.project(self.project, self.execution, len(self.journal), change)
+
+    def append(self, entries: list[Entry]) -> bool:
+        """Append at the tail this was decided from. False: somebody was first; their entries have been read."""
+        name = names.journal(self.project, self.execution)
+        if self.ports.log.append(name, len(self.journal), [entry.encode() for entry in entries]):
+            self.journal.extend(entries)
+            if self.host.settings.cold:
+                self._compare_cold()
+            return True
+        self.read()
+        return False
+
+    def append_own(self, make: Any) -> bool:
+        """Append what `make()` says until it stands or `make` gives None. True if it stands."""
+        for _ in range(MAX_ROUNDS):
+            entry = make()
+            if entry is None:
+                return False
+            if self.append([entry]):
+                return True
+        raise PolosError("an entry was refused a thousand times; something appends without end")
+
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    def may_run(self) -> bool:
+        """Whether this invocation may begin one more step itself: news only dispatch, and time must be left."""
+        if self.dead or self.replay is None or not any(m.kind in RUNS_STEPS for m in self.messages):
+            return False
+        limit = self.replay.definition.steps_per_invocation
+        if limit is not None and self.used >= limit:
+            return False
+        return self.lease.remaining() > self.host.settings.spare_seconds
+
+    def begin(self, issued: Issued, token: str) -> None:
+        """Run the current attempt of a step here."""
+        operation = issued.operation
+        if not isinstance(operation, RunStep):
+            raise PolosError(f"{issued.address} is no step")
+        self.lease.check()
+        self.used += 1
+        job = Job(issued.address, issued.attempt, operation, token)
+        self.running[issued.address] = job
+        self.steps.start(job)
+
+    # --- showing --------------------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> StartInfo:
+        """The fixed facts of this execution, from its start entry."""
+        return StartInfo.from_data(self.journal.start.extra or {})
+
+    @property
+    def workflow(self) -> str:
+        """The workflow this is an execution of."""
+        return self.info.workflow
+
+    @property
+    def queue(self) -> str:
+        """The Polos queue of this execution."""
+        return self.info.queue
+
+    @property
+    def here(self) -> str:
+        """The queue whose compute this invocation runs on."""
+        for message in self.messages:
+            if message.kind is MessageKind.RUN and message.extra and "queue" in message.extra:
+                return str(message.extra["queue"])
+        return self.queue
+
+    @property
+    def run_topic(self) -> str:
+        """The topic of the run this execution belongs to."""
+        info = self.info
+        return run_topic(info.root_workflow or info.workflow, info.root_execution or info.execution)
+
+    def with_metadata(self, data: str) -> str:
+        """Event data (JSON text) with `_metadata` naming this execution, if it is an object."""
+        value = json.loads(data)
+        if not isinstance(value, dict):
+            return data
+        value["_metadata"] = {"execution_id": self.execution, "workflow_id": self.workflow}
+        return json.dumps(value, ensure_ascii=False)
+
+    def show(self, status: str) -> None:
+        """Bring the record up to the tail: waiting, running, queued."""
+        change: dict[str, Any] = {"status": status, "updated_at": self.now_ms(), "error": None}
+        meta, self.meta = self.meta, None
+        if meta is not None:  # read a moment ago, by the start
+            change["started_at"] = self.journal.start.at
+            if self.executions.replace(meta, position=len(self.journal), change=change):
+                return
+        self.executions.project(self.project, self.execution, len(self.journal), change)
+
+    def show_end(self, end: Entry) -> None:
+        """Bring the record to its final state."""
+        extra = end.extra or {}
+        change = {
+            "status": extra["status"],
+            "updated_at": end.at,
+            "completed_at": end.at,
+            "started_at": self.journal.start.at,
+            "result": end.value,
+            "error": end.error,
+        }
+        self.executions.project(self.project, self.execution, len(self.journal), change)
+
+    def cancel_reason(self) -> dict[str, Any]:
+        """What the end entry says of a cancellation: that it was the run timeout, if it was."""
+        position = self.journal.find(CANCEL)
+        reason = (self.journal.entries[position].extra or {}).get("reason") if position is not None else None
+        return {"status": Outcome.TIMED_OUT.value} if reason == "timeout" else {}
+
+    # --- sending --------------------------------------------------------------------------------------------------
+
+    def message(self, kind: MessageKind, key: str = "", **fields: Any) -> Message:
+        """A new message about this execution, one hop further than those at hand."""
+        base = Message(kind, self.project, self.host.token(), self.execution, key=key, hops=self.hops + 1)
+        return replace(base, workflow=self.messages[0].workflow, **fields)
+
+    def send_at(self, queue: str, message: Message, due: float) -> None:
+        """Send so that it arrives at `due`: by a delay if the queue can, else by a timer named after its token."""
+        delay = max(0.0, due - self.ports.clock.now())
+        if delay <= self.ports.queue.max_delay:
+            self.ports.queue.send(queue, [Outgoing(message.encode(), delay)])
+        else:
+            self.ports.timers.at(f"{self.project}|{message.token}", due, queue, message.encode())
+
+    # --- finding code that is not deterministic ---------------------------------------------------------------------
+
+    def _compare_cold(self) -> None:
+        """Replay the journal anew and compare what is issued with what this invocation's replay has issued."""
+        warm = self.advance()
+        if warm is None:
+            return
+        definition = self.host.registry.get((self.journal.start.extra or {})["workflow"])
+        cold = self.host.new_replay(self.journal, definition)
+        try:
+            cold.advance()
+            difference = _difference(warm.picture(), cold.picture())
+        except (ReplayMismatch, Rewind) as error:
+            difference = str(error)
+        finally:
+            self.host.close_replay(cold)
+        if difference:
+            self.stall(ReplayMismatch(f"the workflow's code is not deterministic: {difference}"))
+
+
+def _difference(warm: dict[str, Any], cold: dict[str, Any]) -> str:
+    for name in ("operations", "effects", "done_at", "finish"):
+        if warm[name] == cold[name]:
+            continue
+        if name == "operations":
+            changed = sorted({a for a, _ in warm[name].items() ^ cold[name].items()})
+            return (
+                f"a replay of the same journal issued {', '.join(changed[:5])} differently; something a step changes, "
+                "or chance, time or input from outside, decides what the workflow does: take such values from steps "
+                "or from ctx.step.now/uuid/random"
+            )
+        return f"a replay of the same journal gave {name} {cold[name]!r} and not {warm[name]!r}"
+    return ""
