@@ -52,10 +52,10 @@ def test_a_schedule_reads_as_a_sentence(line: str, sentence: str) -> None:
 def test_two_schedules_with_one_sentence_are_due_at_the_same_times() -> None:
     rng = random.Random(7)
     said: dict[str, Cron] = {}
-    for _ in range(4000):
+    for _ in range(2500):
         try:
             cron = Cron.parse(str(random_line(rng)))
         except InvalidSchedule:
             continue
         assert said.setdefault(describe(cron), cron) == cron
-    assert len(said) > 2000
+    assert len(said) > 1200

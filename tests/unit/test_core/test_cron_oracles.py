@@ -23,8 +23,8 @@ from support.crontab import Line, random_line
 from support.eventbridge import EventBridgeCron
 
 BATCHES = range(8)
-LINES = 400  # a batch
-TIMES = 6  # a line
+LINES = 320  # a batch
+TIMES = 5  # a line
 START = datetime(2026, 6, 1, 0, 3)
 
 
@@ -80,7 +80,7 @@ def test_we_are_due_when_croniter_is(batch: int) -> None:
 def test_we_refuse_as_never_due_what_croniter_finds_no_date_for() -> None:
     rng = random.Random(31)
     refused = 0
-    for _ in range(300):
+    for _ in range(150):
         day = rng.choice(["29", "30", "31", "30,31", "31/2", "28-31/3", "29-31/2"])
         months = ",".join(rng.sample(["feb", "4", "Jun", "9", "11"], rng.choice([1, 1, 2])))
         line = Line("0", "0", day, months, rng.choice(["*", "*/2", "1-5", "0-7"]))
@@ -90,7 +90,7 @@ def test_we_refuse_as_never_due_what_croniter_finds_no_date_for() -> None:
         refused += 1
         with pytest.raises(CroniterBadDateError):
             by_croniter(line, START)
-    assert 30 < refused < 250
+    assert 15 < refused < 135
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -123,7 +123,7 @@ def union(expressions: tuple[str, ...], start: datetime) -> list[datetime]:
 
 @pytest.mark.parametrize("batch", BATCHES)
 def test_the_previous_time_of_each_time_is_the_one_before(batch: int) -> None:
-    for line, start in islice(lines(batch), 80):
+    for line, start in islice(lines(batch), 60):
         cron = parsed(line)
         if cron is None:
             continue

@@ -118,7 +118,7 @@ def watched(zone: str, first: datetime, last: datetime) -> list[tuple[datetime, 
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 def test_around_a_change_of_the_clocks_we_agree_with_watching_them(zone: str, day: str) -> None:
     rng = random.Random(f"{zone} {day}")
-    first, last = utc(f"{day}T12:00") - timedelta(days=2), utc(f"{day}T12:00") + timedelta(days=1)
+    first, last = utc(f"{day}T12:00") - timedelta(days=1, hours=6), utc(f"{day}T12:00")
     minutes = watched(zone, first, last)
     for _ in range(10):
         line = random_line(rng)
