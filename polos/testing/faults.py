@@ -60,23 +60,27 @@ class CrashAt:
         self._number = number
         self._when = when
         self._calls = calls
+        self._doomed: Call | None = None
         self.seen = 0
 
     def before(self, call: Call) -> None:
         """Count the call; die if it is the one."""
-        if call.name in self._calls:
-            self.seen += 1
-            self._die("before", call)
+        if call.name not in self._calls:
+            return
+        self.seen += 1
+        if self.seen == self._number:
+            self._doomed = call
+            if self._when == "before":
+                self._die(call)
 
     def after(self, call: Call, result: Any) -> None:
         """Die if it is the one that was just applied."""
         del result
-        if call.name in self._calls:
-            self._die("after", call)
+        if call is self._doomed:
+            self._die(call)
 
-    def _die(self, moment: str, call: Call) -> None:
-        if self.seen == self._number and moment == self._when:
-            raise Crash(f"{moment} {call.name}, which is call {self.seen} of those counted")
+    def _die(self, call: Call) -> None:
+        raise Crash(f"{self._when} {call.name}, call {self._number} of those counted")
 
 
 def with_faults(ports: Ports, hook: Hook) -> Ports:

@@ -1,0 +1,71 @@
+"""The adapters of one file, on one clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from polos.adapters.clock import SystemClock
+from polos.adapters.sqlite.blobs import SqliteBlobs
+from polos.adapters.sqlite.database import Database, Durability
+from polos.adapters.sqlite.log import SqliteLog
+from polos.adapters.sqlite.queue import SqliteQueue
+from polos.adapters.sqlite.records import SqliteRecords
+from polos.adapters.sqlite.timers import SqliteTimers
+from polos.adapters.sqlite.workers import Workers
+from polos.ports import Clock, Ports
+
+
+class SqliteStore:
+    """All ports in one file, for one process and all of its threads; other processes open their own.
+
+    Args:
+        path: The file. Beside it lie SQLite's `-wal` and `-shm` and the directory `-workers`.
+        clock: The real one unless told otherwise.
+        durability: "normal" survives `kill -9`; "full" a power cut as well, at the price of a wait for the disk
+            at every write.
+
+    Raises:
+        StoreTooNew: A newer polos wrote the file.
+        StoreError: It cannot be written, is damaged, or is not ours. The message says what to do.
+    """
+
+    def __init__(
+        self, path: str | Path, *, clock: Clock | None = None, durability: Durability = "normal"
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.database = Database(path, durability=durability)
+        self._workers = Workers(self.database.path)
+        self.log = SqliteLog(self.database, self.clock)
+        self.records = SqliteRecords(self.database, self.clock)
+        self.queue = SqliteQueue(self.database, self.clock, self._workers)
+        self.timers = SqliteTimers(self.database, self.clock, self.queue)
+        self.blobs = SqliteBlobs(self.database)
+        self.ports = Ports(self.log, self.records, self.queue, self.timers, self.blobs, self.clock)
+
+    def recover(self, *, thorough: bool = False) -> int:
+        """Give back what dead workers have claimed; how many messages. See `SqliteQueue.recover`.
+
+        `thorough` also looks for claims without a lock file: for when a worker starts.
+        """
+        return self.queue.recover() + (self.queue.recover_unknown() if thorough else 0)
+
+    def purge(self) -> None:
+        """Forget what has expired. Nothing depends on it but the size of the file: reads filter."""
+        self.log.purge()
+        self.records.purge()
+
+    def close(self) -> None:
+        """Give back what this process has claimed, and close the file. A repeat does nothing."""
+        worker_id = self._workers.leave()
+        if worker_id is not None:
+            self.queue.give_back(worker_id)
+        self.database.close()
+
+    def __enter__(self) -> SqliteStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
