@@ -151,6 +151,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
+        self.queues: dict[str, Queue] = {}
 
     def add(self, definition: Definition) -> None:
         """Register. Two definitions with one id are an error, unless it is the same function reloaded."""
@@ -160,7 +161,15 @@ class Registry:
                 f"two workflows have the id {definition.id!r}: {known.place} and {definition.place}; "
                 "give one of them another id"
             )
+        if definition.queue is not None:
+            self.add_queue(definition.queue)
         self._definitions[definition.id] = definition
+
+    def add_queue(self, queue: Queue) -> None:
+        """Register a queue. Two that differ under one name are an error."""
+        known = self.queues.setdefault(queue.name, queue)
+        if known != queue:
+            raise InvalidDefinition(f"queue {queue.name!r} is described twice, differently: {known} and {queue}")
 
     def get(self, workflow_id: str) -> Definition:
         """The definition; `UnknownWorkflow` names what is registered."""

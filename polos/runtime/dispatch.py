@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, Entry, Kind, Outcome
+from polos.core.journal import CANCEL, END, START, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.models import EventPayload, accepts
 from polos.core.operations import (
@@ -47,6 +47,7 @@ class Dispatch:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._outbox: dict[str, list[Outgoing]] = defaultdict(list)
+        self._deadline_sent = False
         self._reset()
 
     def _reset(self) -> None:
@@ -65,6 +66,7 @@ class Dispatch:
                 self._reset()
             if self._patch(replay):
                 continue
+            self._deadline()
             self._effects(replay)
             self._operations(replay)
             self._abandoned(replay)
@@ -96,6 +98,19 @@ class Dispatch:
         token, now = self.token_at(replay.position), self._turn.now_ms()
         self._turn.append([Entry(Kind.PATCH, address, token, now) for address in replay.patches])
         return True
+
+    def _deadline(self) -> None:
+        """Whoever appended the start sends the run timeout: a cancellation that is due when it is over."""
+        start = self._turn.journal.find(START)
+        if self._deadline_sent or start is None or not self.mine(start + 1):
+            return
+        self._deadline_sent = True
+        deadline = self._turn.info.run_deadline
+        if deadline is not None and self._turn.journal.end is None:
+            message = self._turn.message(
+                MessageKind.SIGNAL, CANCEL, due=deadline / 1000, extra={"reason": "timeout"}
+            )
+            self._send_due(names.NEWS_QUEUE, message)
 
     def _effects(self, replay: Replay) -> None:
         effects = replay.effects[self._seen_effects :]
@@ -179,7 +194,7 @@ class Dispatch:
         message = self._turn.message(
             MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra
         )
-        self._send_due(names.steps_queue(where), message)
+        self._send_due(self._turn.host.steps_queue(where), message)
 
     def _timeout(self, issued: Issued, due: float | None, what: str) -> None:
         if due is not None:
@@ -244,7 +259,8 @@ class Dispatch:
         self._turn.executions.create(info)
         message = self._turn.message(MessageKind.START, "$start")
         self._send(
-            names.steps_queue(info.queue), replace(message, execution=info.execution, workflow=info.workflow)
+            self._turn.host.steps_queue(info.queue),
+            replace(message, execution=info.execution, workflow=info.workflow),
         )
 
     def _abandoned(self, replay: Replay) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from polos.core.context import make_body
-from polos.core.definitions import Definition, Registry
+from polos.core.definitions import DEFAULT_QUEUE, Definition, Registry
 from polos.core.journal import Entry, Journal
 from polos.core.loop import ReplayLoop
 from polos.core.replay import Replay
@@ -79,6 +79,7 @@ class Host:
         resolve: Callable[[Any], Definition] | None = None,
         settings: Settings = DEFAULT,
         logger: Any = None,
+        on_end: Callable[[str, str], None] | None = None,
     ) -> None:
         self.ports = ports
         self.registry = registry
@@ -87,10 +88,15 @@ class Host:
         self.settings = settings
         self.executions = Executions(ports.records)
         self.logger = logger
+        self.on_end = on_end
         self.resolve = resolve or resolver(registry)
         self._journals: OrderedDict[str, Journal] = OrderedDict()
         self._lock = threading.Lock()
         self._loops = threading.local()
+
+    def steps_queue(self, queue: str) -> str:
+        """The message queue for starts and steps of a Polos queue: its own if it has compute, else the default one."""
+        return queue if queue in self.registry.queues else DEFAULT_QUEUE
 
     def read_journal(self, ports: Ports, project: str, execution: str) -> Journal:
         """The journal up to its tail now: the immutable prefix from the cache, the rest from the log.

@@ -28,8 +28,3 @@ def meta(project: str, execution: str) -> Key:
 def waiters(project: str, execution: str) -> str:
     """The partition of those who wait for an execution's end."""
     return f"{project}|waiters|{execution}"
-
-
-def steps_queue(queue: str) -> str:
-    """The message queue for the starts and steps of a Polos queue."""
-    return queue

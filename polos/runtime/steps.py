@@ -265,4 +265,4 @@ def _is_async_callable(function: Any) -> bool:
     inner = getattr(function, "func", function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
         getattr(type(inner), "__call__", None)
-    )  # noqa: B004
+    )

@@ -212,6 +212,8 @@ class Turn:
             "error": end.error,
         }
         self.executions.project(self.project, self.execution, len(self.journal), change)
+        if self.host.on_end is not None:
+            self.host.on_end(self.project, self.execution)
 
     def cancel_reason(self) -> dict[str, Any]:
         """What the end entry says of a cancellation: that it was the run timeout, if it was."""

@@ -1,0 +1,217 @@
+"""Polos on one machine: everything that is registered in this process runs here, durably, in one local file.
+
+async with Polos() as polos:
+    result = await my_workflow.run({"x": 1})
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Self
+
+from polos.adapters.sqlite import SqliteStore
+from polos.core.definitions import Definition, Registry
+from polos.core.definitions import registry as process_registry
+from polos.core.models import ExecutionHandle
+from polos.entry.identity import new_execution_id, new_token
+from polos.entry.pool import WorkerPool
+from polos.errors import ResultTimeout
+from polos.runtime.client import activate, deactivate
+from polos.runtime.engine import Engine
+from polos.runtime.executions import Meta
+from polos.runtime.host import Host, Settings
+from polos.runtime.service import Service, StartOptions
+from polos.runtime.steps import LocalRunner, WorkerLoop
+from polos.runtime.sweeper import sweep
+from polos.runtime.topics import iso
+
+DEFAULT_STORE: Final = Path(".polos") / "polos.db"
+SWEEP_SECONDS: Final = 60.0
+
+
+class Embedded:
+    """The runtime over one SQLite file: store, engine, worker threads, and the requests of one project.
+
+    `path`: the file; ":temporary:" is not supported, give a path in a temporary directory instead. `durability`:
+    "normal" survives the death of the process, "full" that of the machine. `work=False`: only ask, run nothing.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        project: str = "default",
+        registry: Registry | None = None,
+        durability: str = "normal",
+        threads: int = 32,
+        settings: Settings | None = None,
+        work: bool = True,
+    ) -> None:
+        file = Path(path or os.environ.get("POLOS_STORE") or DEFAULT_STORE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
+        self._loop = WorkerLoop()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="polos-step")
+        self._ended = threading.Condition()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self.host = Host(
+            self.store.ports,
+            registry or process_registry,
+            token=new_token,
+            runner=lambda: LocalRunner(self._loop, self._pool, lambda: int(time.time() * 1000)),
+            settings=settings or Settings(),
+            on_end=self._on_end,
+        )
+        self.service = Service(self.host, project, new_id=new_execution_id)
+        self._swept = time.monotonic()
+        self._worker = WorkerPool(Engine(self.host), threads=threads, chores=self._chores()) if work else None
+        if self._worker is not None:
+            self.store.recover(thorough=True)
+            self._worker.start()
+
+    def _chores(self) -> list[Any]:
+        return [self.store.recover, self.store.timers.fire_due, self._sweep]
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            sweep(self.service)
+
+    def close(self, *, drain_seconds: float = 10.0) -> None:
+        """Stop working and close the file. What is not finished goes on when somebody opens it again."""
+        if self._worker is not None:
+            self._worker.stop(drain_seconds=drain_seconds)
+        self._loop.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+    # --- waiting for an end -----------------------------------------------------------------------------------------
+
+    def _on_end(self, project: str, execution: str) -> None:
+        with self._ended:
+            self._ended.notify_all()
+            futures = self._waiting.pop(execution, [])
+        for future in futures:
+            future.get_loop().call_soon_threadsafe(_wake, future)
+
+    def wait(self, execution: str, timeout: float | None = None) -> Meta:
+        """Block until it ends or stalls. `ResultTimeout` after `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._ended:
+                meta = self.service.meta(execution)
+                if meta.ended or meta.status == "stalled":
+                    return meta
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise _late(execution, timeout, meta)
+                self._ended.wait(
+                    0.05 if deadline is None else min(0.05, max(0.001, deadline - time.monotonic()))
+                )
+
+    async def wait_async(self, execution: str, timeout: float | None = None) -> Meta:
+        """The same, without blocking the event loop."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.1
+        while True:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            with self._ended:
+                self._waiting.setdefault(execution, []).append(future)
+            meta = self.service.meta(execution)
+            if meta.ended or meta.status == "stalled":
+                self._forget(execution, future)
+                return meta
+            left = pause if deadline is None else min(pause, deadline - time.monotonic())
+            if left <= 0:
+                self._forget(execution, future)
+                raise _late(execution, timeout, meta)
+            await asyncio.wait([future], timeout=left)
+            self._forget(execution, future)
+            pause = min(pause * 1.5, 1.0)
+
+    def _forget(self, execution: str, future: asyncio.Future[None]) -> None:
+        future.cancel()
+        with self._ended:
+            futures = self._waiting.get(execution, [])
+            if future in futures:
+                futures.remove(future)
+            if not futures:
+                self._waiting.pop(execution, None)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _late(execution: str, timeout: float | None, meta: Meta) -> ResultTimeout:
+    return ResultTimeout(
+        f"execution {execution} of {meta.info.workflow!r} has not ended after {timeout} s (it is {meta.status}); "
+        "it goes on: ask again with its handle"
+    )
+
+
+class Polos:
+    """Client and embedded runtime in one. `async with Polos():` runs everything registered in this process."""
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, project_id: str | None = None, **options: Any
+    ) -> None:
+        self._path = path
+        self._project = project_id or os.environ.get("POLOS_PROJECT_ID") or "default"
+        self._options = options
+        self._embedded: Embedded | None = None
+
+    @property
+    def embedded(self) -> Embedded:
+        """The runtime, once started."""
+        if self._embedded is None:
+            raise RuntimeError(
+                "this Polos() is not running: use it under `async with`, or call `await polos.start()`"
+            )
+        return self._embedded
+
+    async def __aenter__(self) -> Self:
+        self._embedded = await asyncio.to_thread(self._open)
+        activate(self)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        deactivate(self)
+        embedded, self._embedded = self.embedded, None
+        await asyncio.to_thread(embedded.close)
+
+    def _open(self) -> Embedded:
+        return Embedded(self._path, project=self._project, **self._options)
+
+    async def start(self, workflow: Definition | str, payload: Any, options: StartOptions) -> ExecutionHandle:
+        """Start an execution (the `Client` protocol)."""
+        info = await asyncio.to_thread(self.embedded.service.start, workflow, payload, options)
+        handle = ExecutionHandle(
+            id=info.execution,
+            workflow_id=info.workflow,
+            created_at=iso(info.created_at),  # type: ignore[arg-type]
+            root_workflow_id=info.root_workflow or info.workflow,
+            root_execution_id=info.root_execution or info.execution,
+            session_id=info.session,
+            user_id=info.user,
+        )
+        return handle.bind(self)
+
+    async def wait_result(self, execution_id: str, timeout: float | None) -> Any:
+        """Wait for an execution's end."""
+        meta = await self.embedded.wait_async(execution_id, timeout)
+        return self.embedded.service.result(meta)
+
+    async def get_execution(self, execution_id: str) -> dict[str, Any]:
+        """An execution as a plain dict."""
+        service = self.embedded.service
+        return await asyncio.to_thread(lambda: service.describe(service.meta(execution_id)))
+
+    async def cancel_execution(self, execution_id: str) -> bool:
+        """Ask an execution to stop."""
+        return await asyncio.to_thread(self.embedded.service.cancel, execution_id)

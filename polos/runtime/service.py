@@ -1,0 +1,219 @@
+"""What a client can ask of a project, over the ports: start, look, cancel, resume, publish.
+
+The HTTP API, the embedded runtime and the command line are thin layers over this. All of it is synchronous.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from polos.core.codec import codec_for
+from polos.core.definitions import Definition, Queue, Registry
+from polos.core.ids import derived_id
+from polos.core.journal import CANCEL, START
+from polos.core.messages import Message, MessageKind
+from polos.core.start import StartInfo
+from polos.core.step import encode_payload, run_topic
+from polos.errors import (
+    Conflict,
+    ExecutionCancelled,
+    ExecutionError,
+    ExecutionFailed,
+    ExecutionStalled,
+    ExecutionTimedOut,
+    NotFound,
+)
+from polos.ports import Outgoing, Ports
+from polos.runtime import names
+from polos.runtime.executions import Executions, Meta
+from polos.runtime.host import Host
+from polos.runtime.starts import root_info
+from polos.runtime.topics import Event, Topics, iso
+
+ERRORS: Final[Mapping[str, type[ExecutionError]]] = {
+    "failed": ExecutionFailed,
+    "cancelled": ExecutionCancelled,
+    "timed_out": ExecutionTimedOut,
+    "stalled": ExecutionStalled,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """How to start an execution, beside its workflow and payload. `queue` may carry a limit."""
+
+    queue: str | Queue | None = None
+    concurrency_key: str | None = None
+    session: str | None = None
+    user: str | None = None
+    deployment: str | None = None
+    initial_state: Any = None
+    run_timeout: float | None = None
+    idempotency_key: str | None = None
+    priority: int = 0
+
+
+DEFAULT_OPTIONS: Final = StartOptions()
+
+
+class Service:
+    """The requests of one project. `new_id(now_ms)` makes ids of executions."""
+
+    def __init__(self, host: Host, project: str, *, new_id: Callable[[int], str]) -> None:
+        self.host = host
+        self.project = project
+        self._new_id = new_id
+        self.executions = Executions(host.ports.records)
+
+    @property
+    def ports(self) -> Ports:
+        """The world it works in."""
+        return self.host.ports
+
+    @property
+    def registry(self) -> Registry:
+        """The workflows it knows."""
+        return self.host.registry
+
+    def _now_ms(self) -> int:
+        return int(self.ports.clock.now() * 1000)
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    def start(self, workflow: Any, payload: Any = None, options: StartOptions = DEFAULT_OPTIONS) -> StartInfo:
+        """Start an execution: durable once this returns.
+
+        With an idempotency key the same call starts it once; another payload under that key is a `Conflict`. Raises
+        `UnknownWorkflow` and `InvalidPayload` before anything is stored.
+        """
+        definition = self.host.resolve(workflow)
+        info = self._info(definition, encode_payload(definition, payload), options)
+        if not self.executions.create(info):
+            info = self._known(info)
+        self.send(self.host.steps_queue(info.queue), self.message(MessageKind.START, info, START))
+        return info
+
+    def _info(self, definition: Definition, payload: str, options: StartOptions) -> StartInfo:
+        now = self._now_ms()
+        key = options.idempotency_key
+        execution = derived_id(self.project, definition.id, key) if key is not None else self._new_id(now)
+        state = None
+        if options.initial_state is not None:
+            state = codec_for(definition.state_schema, root="initial_state").encode(options.initial_state)
+        info = root_info(
+            definition,
+            project=self.project,
+            execution=execution,
+            payload=payload,
+            now_ms=now,
+            session=options.session,
+            user=options.user,
+            deployment=options.deployment,
+            concurrency_key=options.concurrency_key,
+            initial_state=state,
+            priority=options.priority,
+            run_deadline=None if options.run_timeout is None else now + int(options.run_timeout * 1000),
+        )
+        match options.queue:
+            case Queue() as queue:
+                return replace(info, queue=queue.name, limit=queue.concurrency_limit)
+            case str() as name if name != info.queue:
+                known = self.registry.queues.get(name)
+                return replace(info, queue=name, limit=known.concurrency_limit if known else None)
+            case _:
+                return info
+
+    def _known(self, info: StartInfo) -> StartInfo:
+        meta = self.meta(info.execution)
+        if meta.info.payload != info.payload:
+            raise Conflict(
+                f"execution {info.execution} of {info.workflow!r} was started with this idempotency key before, with "
+                "another payload; use another key, or the same payload"
+            )
+        return meta.info
+
+    def meta(self, execution: str) -> Meta:
+        """The record of an execution. `NotFound` if there is none in this project."""
+        meta = self.executions.get(self.project, execution)
+        if meta is None:
+            raise NotFound(f"there is no execution {execution!r} in project {self.project!r}")
+        return meta
+
+    def result(self, meta: Meta) -> Any:
+        """What an ended execution gave, rebuilt as its workflow's annotation says; raises what happened instead."""
+        kind = ERRORS.get(meta.status)
+        if kind is not None:
+            error = dict(meta.error or {})
+            text = (
+                error.get("message")
+                or f"execution {meta.info.execution} of {meta.info.workflow!r}: {meta.status}"
+            )
+            raise kind(text, execution_id=meta.info.execution, error=error)
+        definition = self.registry.find(meta.info.workflow)
+        if meta.result is None:
+            return None
+        return definition.result_codec.decode(meta.result) if definition else json.loads(meta.result)
+
+    def describe(self, meta: Meta) -> dict[str, Any]:
+        """An execution as a plain dict; the result is rebuilt as its model where the workflow is known."""
+        info = meta.info
+        return {
+            "id": info.execution,
+            "workflow_id": info.workflow,
+            "status": meta.status,
+            "payload": json.loads(info.payload),
+            "result": self.result(meta) if meta.status == "completed" else None,
+            "error": meta.error,
+            "created_at": iso(info.created_at),
+            "started_at": iso(meta.started_at) if meta.started_at else None,
+            "completed_at": iso(meta.completed_at) if meta.completed_at else None,
+            "parent_execution_id": info.parent_execution,
+            "root_execution_id": info.root_execution or info.execution,
+            "root_workflow_id": info.root_workflow or info.workflow,
+            "session_id": info.session,
+            "user_id": info.user,
+            "queue": info.queue,
+        }
+
+    def cancel(self, execution: str) -> bool:
+        """Ask an execution to stop. False if it has ended already; `NotFound` if there is none."""
+        meta = self.meta(execution)
+        if meta.ended:
+            return False
+        self.send(names.NEWS_QUEUE, self.message(MessageKind.SIGNAL, meta.info, CANCEL))
+        return True
+
+    def kick(self, execution: str) -> None:
+        """Dispatch whatever is pending: how a stalled execution goes on once its cause is mended."""
+        meta = self.meta(execution)
+        if meta.status == "queued":
+            self.send(
+                self.host.steps_queue(meta.info.queue), self.message(MessageKind.START, meta.info, START)
+            )
+        self.send(names.NEWS_QUEUE, self.message(MessageKind.KICK, meta.info))
+
+    def resume(self, execution: str, key: str, data: Any = None) -> Event:
+        """Answer a suspended operation: the first answer counts. It may come before the code asks."""
+        meta = self.meta(execution)
+        info = meta.info
+        topic = run_topic(info.root_workflow or info.workflow, info.root_execution or info.execution)
+        text = codec_for(root="data").encode(data)
+        event = Topics(self.ports, self.project).publish(
+            topic, self.host.token(), f"resume_{key}", text, once=False
+        )
+        message = self.message(MessageKind.SIGNAL, info, f"suspend:{key}")
+        self.send(names.NEWS_QUEUE, replace(message, value=event.to_json()))
+        return event
+
+    # --- sending --------------------------------------------------------------------------------------------------
+
+    def message(self, kind: MessageKind, info: StartInfo, key: str = "") -> Message:
+        """A new message about an execution."""
+        return Message(kind, self.project, self.host.token(), info.execution, info.workflow, key)
+
+    def send(self, queue: str, message: Message, delay: float = 0.0) -> None:
+        """Send it."""
+        self.ports.queue.send(queue, [Outgoing(message.encode(), delay, group=message.execution)])

@@ -1,0 +1,51 @@
+"""The sweeper (rule 14): kick executions that are silent for longer than any step may run.
+
+The lease of a message is a local clock, and a queue may lose or dead-letter a message; what must not happen is that an
+execution is forgotten. Those in `queued` have their start sent again; those in `running` whose journal has not grown
+are kicked, and so are those in `waiting` that should have been woken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from polos.core.journal import Entry
+from polos.runtime import names
+from polos.runtime.executions import Meta, decode
+from polos.runtime.service import Service
+
+SILENT_SECONDS: Final = 1200.0
+"""Longer than a Lambda may run (900 s) and its message may stay hidden after it."""
+PAGE: Final = 100
+
+
+def sweep(service: Service, *, silent: float = SILENT_SECONDS, pages: int = 10) -> int:
+    """Kick what has been silent for `silent` seconds; looks at `pages` pages of each status. Returns how many."""
+    before = int((service.ports.clock.now() - silent) * 1000)
+    return sum(_sweep(service, status, before, pages) for status in ("queued", "running", "waiting"))
+
+
+def _sweep(service: Service, status: str, before: int, pages: int) -> int:
+    partition, cursor, kicked = f"{service.project}|status|{status}", None, 0
+    for _ in range(pages):
+        page = service.ports.records.find(
+            "status", partition, before=f"{before:013d}", limit=PAGE, cursor=cursor
+        )
+        for record in page.records:
+            meta = decode(record)
+            if meta.status == status and _silent(service, meta, before):
+                service.kick(meta.info.execution)
+                kicked += 1
+        cursor = page.cursor
+        if cursor is None:
+            break
+    return kicked
+
+
+def _silent(service: Service, meta: Meta, before: int) -> bool:
+    log = names.journal(service.project, meta.info.execution)
+    tail = service.ports.log.tail(log)
+    if tail == 0:
+        return True
+    last = Entry.decode(service.ports.log.read(log, tail - 1)[0])
+    return last.at < before
