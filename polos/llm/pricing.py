@@ -78,6 +78,7 @@ LIST_PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "gpt-4.1-mini": Price("0.40", "1.60", cache_read="0.10"),
         "gpt-4.1-nano": Price("0.10", "0.40", cache_read="0.025"),
         "gpt-4o": Price("2.50", "10", cache_read="1.25"),
+        "gpt-4o-2024-05-13": Price("5", "15"),
         "gpt-4o-mini": Price("0.15", "0.60", cache_read="0.075"),
         "o1": Price("15", "60", cache_read="7.50"),
         "o3": Price("2", "8", cache_read="0.50"),

@@ -59,8 +59,8 @@ class Anthropic(SdkProvider):
             request = with_schema_in_prompt(request)
         return AnthropicWire(request)
 
-    def _client(self, sdk: Any, *, key: str, url: str) -> Any:
-        return sdk.AsyncAnthropic(api_key=key, base_url=url, max_retries=0)
+    def _client(self, sdk: Any, **options: Any) -> Any:
+        return sdk.AsyncAnthropic(**options)
 
     async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
         # By `extra_body`: the SDK's types lag behind, and leave out `temperature`, which older models take.

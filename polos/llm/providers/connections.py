@@ -6,7 +6,8 @@ import asyncio
 import importlib
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from polos.llm.errors import AuthenticationFailed, ProviderSdkMissing
@@ -51,20 +52,45 @@ def read_key(
 class LoopClients:
     """Clients of an async SDK, one per event loop and key: a connection belongs to the loop that opened it.
 
-    Lambda and `asyncio.run` make loops one after the other; clients of closed ones are forgotten.
+    Lambda and `asyncio.run` make loops one after the other. When a loop shuts down, its clients are closed in it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._clients: dict[asyncio.AbstractEventLoop, dict[Hashable, Any]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _OfLoop] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The running loop's client for `key`, made by `make` if there is none."""
+    async def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The running loop's client for `key`, made by `make` if there is none; it has an async `close()`."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            for old in [known for known in self._clients if known.is_closed()]:
-                del self._clients[old]
-            mine = self._clients.setdefault(loop, {})
-            if key not in mine:
-                mine[key] = make()
-            return mine[key]
+            for ended in [known for known in self._loops if known.is_closed()]:
+                del self._loops[ended]
+            mine = self._loops.setdefault(loop, _OfLoop())
+        async with mine.lock:
+            if mine.keeper is None:
+                mine.keeper = mine.keep()
+                await anext(mine.keeper)
+            if (
+                key not in mine.clients
+            ):  # in a thread, as it loads certificates: the loop has heartbeats to send
+                mine.clients[key] = await asyncio.to_thread(make)
+            return mine.clients[key]
+
+
+class _OfLoop:
+    """The clients of one loop, touched in that loop only."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.clients: dict[Hashable, Any] = {}
+        self.keeper: AsyncGenerator[None, None] | None = None
+
+    async def keep(self) -> AsyncGenerator[None, None]:
+        """Closes the clients when the loop shuts its async generators down, which is the one moment it tells of."""
+        try:
+            yield
+        finally:
+            for client in self.clients.values():
+                with suppress(Exception):  # the loop ends, and with it the connections, politely or not
+                    await client.close()
+            self.clients.clear()

@@ -43,8 +43,8 @@ class OpenAIChat(SdkProvider):
             with_schema_in_prompt(request), self._row, json_mode=self._row.json_mode and not request.tools
         )
 
-    def _client(self, sdk: Any, *, key: str, url: str) -> Any:
-        return sdk.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
+    def _client(self, sdk: Any, **options: Any) -> Any:
+        return sdk.AsyncOpenAI(**options)
 
     async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
         return await client.chat.completions.create(

@@ -41,8 +41,8 @@ class OpenAIResponses(SdkProvider):
             request = with_schema_in_prompt(request)
         return ResponsesWire(request)
 
-    def _client(self, sdk: Any, *, key: str, url: str) -> Any:
-        return sdk.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
+    def _client(self, sdk: Any, **options: Any) -> Any:
+        return sdk.AsyncOpenAI(**options)
 
     async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
         return await client.responses.create(

@@ -5,6 +5,7 @@ The knowledge of a wire format is in its pure half (`Wire`): a request to a JSON
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import ssl
@@ -107,8 +108,8 @@ class SdkProvider(ABC):
         """The pure half for this request."""
 
     @abstractmethod
-    def _client(self, sdk: Any, *, key: str, url: str) -> Any:
-        """A new client of the SDK, its own retries off: ours are durable and visible."""
+    def _client(self, sdk: Any, **options: Any) -> Any:
+        """A new async client of the SDK, with these options."""
 
     @abstractmethod
     async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
@@ -141,8 +142,9 @@ class SdkProvider(ABC):
         names = (request.api_key_env,) if request.api_key_env else endpoint.key_envs
         optional = endpoint.key_optional and not request.api_key_env
         key, key_env = read_key(endpoint.name, names, environ=self._environ, optional=optional)
-        sdk = load_sdk(endpoint.name, endpoint.package, endpoint.extra)
-        client = self._clients.get((url, key), lambda: self._client(sdk, key=key or "none", url=url))
+        # In a thread: the first import takes half a second, and the loop has heartbeats to send.
+        sdk = await asyncio.to_thread(load_sdk, endpoint.name, endpoint.package, endpoint.extra)
+        client = await self._clients.get((url, key), lambda: self._new(sdk, key, url))
         try:
             yield sdk, client
         except ModelError:
@@ -153,6 +155,14 @@ class SdkProvider(ABC):
                 raise  # a bug, of ours or of the SDK: not to be retried, and to be seen as it is
             # Not chained: the SDK's errors print the response's body, which may quote the key or the prompt.
             raise to_error(complaint, request=request, key=key) from None
+
+    def _new(self, sdk: Any, key: str, url: str) -> Any:
+        """A client whose own retries are off: ours are durable and visible.
+
+        The SDK's default transport as an object of its own is not closed in whatever loop runs when it is collected.
+        """
+        http = sdk.DefaultAsyncHttpxClient()
+        return self._client(sdk, api_key=key or "none", base_url=url, max_retries=0, http_client=http)
 
     def _complaint(self, sdk: Any, error: Exception, key_env: str) -> Complaint | None:
         name = self._endpoint.name
