@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from contract.adapters import ADAPTERS, Adapter, World
 
 EACH = [pytest.param(adapter, id=name, marks=adapter.marks) for name, adapter in ADAPTERS.items()]

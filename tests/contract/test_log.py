@@ -1,6 +1,7 @@
 """`polos.ports.Log`, sentence by sentence."""
 
 import pytest
+
 from contract.adapters import World
 from contract.samples import ODD_NAMES, ODD_TEXTS, at_once
 
