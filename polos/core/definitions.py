@@ -169,7 +169,9 @@ class Registry:
         """Register a queue. Two that differ under one name are an error."""
         known = self.queues.setdefault(queue.name, queue)
         if known != queue:
-            raise InvalidDefinition(f"queue {queue.name!r} is described twice, differently: {known} and {queue}")
+            raise InvalidDefinition(
+                f"queue {queue.name!r} is described twice, differently: {known} and {queue}"
+            )
 
     def get(self, workflow_id: str) -> Definition:
         """The definition; `UnknownWorkflow` names what is registered."""

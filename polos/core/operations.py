@@ -14,7 +14,9 @@ from polos.core.codec import Codec
 from polos.core.retry import RetryPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: made at every step of every replay, and frozen ones take three times as long
 class RunStep:
     """Call a function. `inline`: wherever it becomes runnable, without a message or an invocation of its own.
 
@@ -62,7 +64,7 @@ class AwaitEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """Another execution to start: its id is derived, so that starting it twice starts it once. `payload` is JSON text."""
+    """Another execution to start. Its id is derived: starting it twice starts it once. `payload` is JSON text."""
 
     execution: str
     workflow: str

@@ -14,6 +14,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Final
 
 from polos.core.definitions import Definition
@@ -26,12 +27,29 @@ from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismat
 DRAIN_ROUNDS: Final = 50
 
 
+Where = tuple[CodeType | None, int]
+"""Where a verb was called: the code and the line. Made into text only when somebody asks."""
+
+
 class Torn(BaseException):
     """Raised at every durable await when a replay is taken down."""
 
 
 class Rewind(Exception):
     """This replay took a provisional branch that the journal decided otherwise: replay anew."""
+
+
+class _Answer(asyncio.Future[Any]):
+    """The future of an operation: tells when the code gives it up, without a callback at every answer."""
+
+    on_cancel: Callable[[], None] | None = None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancelled: nobody waits for the operation any more."""
+        given_up = super().cancel(msg)
+        if given_up and self.on_cancel is not None:
+            self.on_cancel()
+        return given_up
 
 
 @dataclass(slots=True)
@@ -44,7 +62,7 @@ class Issued:
     address: str
     operation: Operation
     position: int
-    where: str
+    where: Where
     future: asyncio.Future[Any]
     decode: Callable[[str | None], Any]
     runnable_at: int | None = None
@@ -106,7 +124,7 @@ class Replay:
         self._main: asyncio.Task[None] | None = None
         self._cancelled_early = False
         self._signals: dict[str, Entry] = {}
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, Where] = {}
         self._patched: dict[str, bool] = {}
         self._unplaced: list[Issued] = []
         self._pending = self._steps = self._placed_steps = 0
@@ -141,7 +159,7 @@ class Replay:
 
     def _on_idle(self) -> None:
         self._settle()
-        if self._error is None and self.position < len(self.journal):
+        if self._error is None and self.position < len(self.journal.entries):
             entry = self.journal.entries[self.position]
             try:
                 self._apply(entry)
@@ -171,6 +189,8 @@ class Replay:
     def _apply(self, entry: Entry) -> None:
         self.position += 1
         match entry.kind:
+            case Kind.DONE | Kind.FAILED | Kind.SIGNAL:
+                self._answer(entry)
             case Kind.START:
                 extra = entry.extra or {}
                 self.limited = bool(extra.get("limited"))
@@ -187,8 +207,6 @@ class Replay:
                     self.granted, self.asked = self.asked, None
             case Kind.RETRY:
                 self._retry(entry)
-            case Kind.DONE | Kind.FAILED | Kind.SIGNAL:
-                self._answer(entry)
             case Kind.PATCH | Kind.END:
                 pass  # a patch is looked up by the code that asks; behind the end nothing follows
 
@@ -203,35 +221,37 @@ class Replay:
             self._main.cancel()
 
     def _retry(self, entry: Entry) -> None:
-        issued = self._issued(entry)
+        issued = self.issued.get(entry.address)
+        if issued is None:
+            raise self._unknown(entry)
         if issued.pending and issued.attempt == entry.attempt:
             issued.attempt += 1
             issued.due = (entry.extra or {}).get("due")
             self._make_runnable(issued)
 
     def _answer(self, entry: Entry) -> None:
-        if entry.kind is Kind.SIGNAL and entry.address not in self.issued:
-            self._signals[entry.address] = entry
-            return
-        self._resolve(self._issued(entry), entry)
-
-    def _issued(self, entry: Entry) -> Issued:
         issued = self.issued.get(entry.address)
-        if issued is None:
-            wanted = sorted(i.address for i in self.issued.values() if i.pending)
-            asked = ", ".join(wanted) or (
-                "nothing more: it has returned" if self.done_at is not None else "nothing"
-            )
-            raise ReplayMismatch(
-                f"at position {self.position - 1} the journal holds {entry.kind.value} of {entry.address!r}, but the "
-                f"code asks for {asked}; the workflow's code has changed (or is not deterministic) since this was "
-                "recorded: deploy the code that fits, or keep the old path behind `ctx.patched(...)`, and retry",
-                position=self.position - 1,
-            )
-        return issued
+        if issued is not None:
+            self._resolve(issued, entry)
+        elif entry.kind is Kind.SIGNAL:
+            self._signals[entry.address] = entry
+        else:
+            raise self._unknown(entry)
+
+    def _unknown(self, entry: Entry) -> ReplayMismatch:
+        wanted = sorted(i.address for i in self.issued.values() if i.pending)
+        asked = ", ".join(wanted) or (
+            "nothing more: it has returned" if self.done_at is not None else "nothing"
+        )
+        return ReplayMismatch(
+            f"at position {self.position - 1} the journal holds {entry.kind.value} of {entry.address!r}, but the "
+            f"code asks for {asked}; the workflow's code has changed (or is not deterministic) since this was "
+            "recorded: deploy the code that fits, or keep the old path behind `ctx.patched(...)`, and retry",
+            position=self.position - 1,
+        )
 
     def _resolve(self, issued: Issued, entry: Entry) -> None:
-        if issued.pending:
+        if not issued.answered and issued.abandoned_at is None:
             self._count(issued, -1)
         issued.answered = True
         if issued.future.done():
@@ -272,7 +292,7 @@ class Replay:
         for issued in self.issued.values():
             issued.future.cancel()
 
-    def claim(self, address: str, where: str) -> None:
+    def claim(self, address: str, where: Where) -> None:
         """Take an address for the code. Raises `DuplicateKey`; `NotAllowedHere` outside the body."""
         if self._torn or self.done_at is not None:
             raise Torn
@@ -283,21 +303,21 @@ class Replay:
         if not here:
             verb, _, key = address.partition(":")
             raise NotAllowedHere(
-                f"ctx.step.{verb}({key!r}) was called inside a step or a sync workflow ({where}); there it could not "
+                f"ctx.step.{verb}({key!r}) was called inside a step or a sync workflow ({place(where)}); there it could not "
                 "be recorded: call it from the async workflow itself"
             )
         known = self._keys.get(address)
         if known is not None:
             verb, _, key = address.partition(":")
-            raise DuplicateKey(verb, key, known, where)
+            raise DuplicateKey(verb, key, place(known), place(where))
         self._keys[address] = where
 
     def issue(
-        self, address: str, operation: Operation, where: str, decode: Callable[[str | None], Any]
+        self, address: str, operation: Operation, where: Where, decode: Callable[[str | None], Any]
     ) -> asyncio.Future[Any]:
         """Issue an operation; the future resolves when its answer is fed."""
         self.claim(address, where)
-        future: asyncio.Future[Any] = self._loop.create_future()
+        future = _Answer(loop=self._loop)
         placed = not (self.limited and isinstance(operation, RunStep) and operation.queue is None)
         issued = Issued(address, operation, self.position, where, future, decode)
         self.issued[address] = issued
@@ -306,13 +326,13 @@ class Replay:
             self._make_runnable(issued)
         else:
             self._unplaced.append(issued)
-        future.add_done_callback(lambda done: self._abandon(issued) if done.cancelled() else None)
+        future.on_cancel = lambda: self._abandon(issued)
         signal = self._signals.pop(address, None)
         if signal is not None:
             self._resolve(issued, signal)
         return future
 
-    def effect(self, address: str, effect: Effect, where: str) -> None:
+    def effect(self, address: str, effect: Effect, where: Where) -> None:
         """Issue an effect: carried out by whoever appended the entry before this position."""
         self.claim(address, where)
         self.effects.append((self.position, effect))
@@ -342,9 +362,11 @@ class Replay:
 
     def _count(self, issued: Issued, by: int) -> None:
         self._pending += by
-        if isinstance(issued.operation, RunStep):
+        operation = issued.operation
+        if isinstance(operation, RunStep):
             self._steps += by
-            self._placed_steps += by if issued.operation.queue is None else 0
+            if operation.queue is None:
+                self._placed_steps += by
 
     # --- what holds at a quiescent point ----------------------------------------------------------------------------
 
@@ -427,6 +449,12 @@ class Replay:
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Exceptions nobody awaits belong to the user's tasks; a replay must not report them once per replay."""
+
+
+def place(where: Where) -> str:
+    """`file:line`, for people."""
+    code, line = where
+    return f"{code.co_filename}:{line}" if code is not None else "?"
 
 
 def plain(text: str | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from polos.core.ids import fraction
 from polos.errors import InvalidDefinition
@@ -33,3 +34,9 @@ class RetryPolicy:
             return None
         full = min(self.base_delay * 2.0 ** min(failed_attempt - 1, 60), self.max_delay)
         return full * (0.5 + 0.5 * fraction(*seed, str(failed_attempt)))
+
+
+@lru_cache(maxsize=256)
+def retry_policy(max_retries: int, base_delay: float, max_delay: float) -> RetryPolicy:
+    """The policy with these numbers, made once: a replay asks for it at every step."""
+    return RetryPolicy(max_retries, base_delay, max_delay)

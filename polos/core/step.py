@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
-from polos.core.codec import codec_for, return_codec
+from polos.core.codec import Codec, codec_for, return_codec
 from polos.core.definitions import Definition, Queue
 from polos.core.ids import derived_id, derived_uuid, fraction
 from polos.core.models import BatchStepResult, BatchWorkflowInput, EventPayload, ExecutionHandle, Match
@@ -28,8 +29,8 @@ from polos.core.operations import (
     Suspend,
     Timer,
 )
-from polos.core.replay import Replay, plain
-from polos.core.retry import RetryPolicy
+from polos.core.replay import Replay, Where, plain
+from polos.core.retry import retry_policy
 from polos.core.start import StartInfo
 from polos.errors import InvalidDefinition, InvalidPayload, NotStorable, StepExecutionError
 
@@ -109,17 +110,18 @@ class Step:
                 f"ctx.step.run({key!r}, ...) was given the workflow {getattr(func, 'id', func)!r}; "
                 "a workflow is called with ctx.step.invoke_and_wait(key, workflow, payload)"
             )
+        codec = codec_of(func)
         operation = RunStep(
             key=key,
             function=func,
             args=args,
             kwargs=kwargs,
-            codec=return_codec(func),
-            retry=RetryPolicy(max_retries, base_delay, max_delay),
+            codec=codec,
+            retry=retry_policy(max_retries, base_delay, max_delay),
             timeout=timeout,
             queue=queue.name if isinstance(queue, Queue) else queue,
         )
-        return self._operation("run", key, operation, operation.codec.decode, _where())  # type: ignore[union-attr]
+        return self._operation("run", key, operation, codec.decode, _where())
 
     # --- chance and time ------------------------------------------------------------------------------------------
 
@@ -168,7 +170,7 @@ class Step:
         aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
         return self._operation("wait_until", key, Timer(aware.timestamp()), _nothing, _where())
 
-    def _timer(self, verb: str, key: str, duration: float, where: str) -> Coroutine[Any, Any, None]:
+    def _timer(self, verb: str, key: str, duration: float, where: Where) -> Coroutine[Any, Any, None]:
         async def wait() -> None:
             timer = Timer(self._replay.now_ms / 1000 + duration)
             await self._replay.issue(f"{verb}:{key}", timer, where, _nothing)
@@ -344,7 +346,7 @@ class Step:
             user=self._info.user,
         )
 
-    async def _start(self, verb: str, key: str, child: ChildSpec, where: str) -> ExecutionHandle:
+    async def _start(self, verb: str, key: str, child: ChildSpec, where: Where) -> ExecutionHandle:
         self._replay.effect(f"{verb}:{key}", StartChild(child), where)
         return ExecutionHandle(
             id=child.execution,
@@ -394,12 +396,26 @@ class Step:
     # --- issuing --------------------------------------------------------------------------------------------------
 
     def _operation(
-        self, verb: str, key: str, operation: Any, decode: Callable[[Any], Any], where: str
+        self, verb: str, key: str, operation: Any, decode: Callable[[Any], Any], where: Where
     ) -> Coroutine[Any, Any, Any]:
         async def issue() -> Any:
             return await self._replay.issue(f"{verb}:{key}", operation, where, decode)
 
         return issue()
+
+
+_codecs: WeakKeyDictionary[Callable[..., Any], Codec[Any]] = WeakKeyDictionary()
+
+
+def codec_of(func: Callable[..., Any]) -> Codec[Any]:
+    """The codec of a function's results, found once per function: a replay asks for it at every step."""
+    try:
+        known = _codecs.get(func)
+        if known is None:
+            known = _codecs[func] = return_codec(func)
+    except TypeError:  # what cannot be referred to weakly, or hashed
+        return return_codec(func)
+    return known
 
 
 def encode_payload(definition: Definition, payload: Any) -> str:
@@ -418,6 +434,6 @@ def _optional(decode: Callable[[str], Any]) -> Callable[[str | None], Any]:
     return lambda text: None if text is None else decode(text)
 
 
-def _where(depth: int = 2) -> str:
+def _where(depth: int = 2) -> Where:
     frame = sys._getframe(depth)
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return frame.f_code, frame.f_lineno

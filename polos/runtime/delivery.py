@@ -22,8 +22,6 @@ from polos.runtime.host import Lease
 MAX_RECEIVES: Final = 5
 """Deliveries of a message that end in nothing before it is handled as a dead letter."""
 
-ALONE: Final = frozenset({MessageKind.START, MessageKind.RUN})
-
 log = logging.getLogger("polos.worker")
 
 
@@ -43,7 +41,7 @@ class Intake:
         self._engine = engine
 
     def batches(self, deliveries: Sequence[Delivery], *, dead: bool = False) -> list[Batch]:
-        """News of one execution together; starts, steps and dead letters each alone.
+        """News and steps of one execution together; starts and dead letters each alone.
 
         A body that is no message of ours is logged and left out: nothing could ever be done with it.
         """
@@ -58,7 +56,7 @@ class Intake:
                 log.error("queue %s holds a body that is no message of polos; it is ignored", delivery.queue)  # noqa: TRY400
                 continue
             died = dead or delivery.receives > MAX_RECEIVES
-            if died or message.kind in ALONE or not message.execution:
+            if died or message.kind is MessageKind.START or not message.execution:
                 alone.append(Batch((message,), (delivery,), dead=died))
             else:
                 together.setdefault((message.project, message.execution), []).append((message, delivery))

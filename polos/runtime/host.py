@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -67,7 +68,12 @@ DEFAULT: Final = Settings()
 
 
 class Host:
-    """One worker's world. `runner` makes the step runner of an invocation; `token` mints message tokens."""
+    """One worker's world.
+
+    `runner` makes the step runner of an invocation; `token` mints message tokens. `exclusive(execution)` may keep the
+    threads of one process from deciding about one execution at the same time: not needed for correctness, the log is
+    the fence, but each conflict costs a replay. `on_end(project, execution)` is told of ends.
+    """
 
     def __init__(
         self,
@@ -80,6 +86,7 @@ class Host:
         settings: Settings = DEFAULT,
         logger: Any = None,
         on_end: Callable[[str, str], None] | None = None,
+        exclusive: Callable[[str], AbstractContextManager[Any]] | None = None,
     ) -> None:
         self.ports = ports
         self.registry = registry
@@ -89,6 +96,7 @@ class Host:
         self.executions = Executions(ports.records)
         self.logger = logger
         self.on_end = on_end
+        self.exclusive = exclusive or (lambda execution: nullcontext())
         self.resolve = resolve or resolver(registry)
         self._journals: OrderedDict[str, Journal] = OrderedDict()
         self._lock = threading.Lock()

@@ -37,13 +37,15 @@ class Invocation:
         facts = self._due()
         if not facts:
             return
-        self._turn.open()
-        self._record_messages(facts)
-        while True:
+        with self._turn.exclusive():
+            self._turn.open()
+            self._record_messages(facts)
             self._dispatch.run()
-            if not self._turn.running:
-                return
-            self._record_finished(self._turn.steps.wait())
+        while self._turn.running:
+            finished = self._turn.steps.wait()
+            with self._turn.exclusive():
+                self._record_finished(finished)
+                self._dispatch.run()
 
     # --- record ---------------------------------------------------------------------------------------------------
 
@@ -63,10 +65,7 @@ class Invocation:
             entries, again = self._decide(messages, replay)
             if not entries:
                 return
-            if self._turn.append(entries):
-                messages = again[len(entries) :]
-            else:
-                messages = again
+            messages = again[len(entries) :] if self._turn.append(entries) else again
 
     def _decide(self, messages: list[Message], replay: Replay | None) -> tuple[list[Entry], list[Message]]:
         """Entries to append now, and the messages they come from followed by those to look at after that."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -54,6 +55,10 @@ class Turn:
         self.used = 0
         self.meta: Meta | None = None
         self.generation = 0
+
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """Held while deciding and appending, not while steps run."""
+        return self.host.exclusive(f"{self.project}|{self.execution}")
 
     def open(self) -> None:
         """Read the journal up to its tail."""
