@@ -116,6 +116,7 @@ class Turn:
     def append(self, entries: list[Entry]) -> bool:
         """Append at the tail this was decided from. False: somebody was first; their entries have been read."""
         name = names.journal(self.project, self.execution)
+        entries = [self._in_order(entry) for entry in entries]
         if self.ports.log.append(name, len(self.journal), [entry.encode() for entry in entries]):
             self.journal.extend(entries)
             if self.host.settings.cold:
@@ -123,6 +124,11 @@ class Turn:
             return True
         self.read()
         return False
+
+    def _in_order(self, entry: Entry) -> Entry:
+        """One that was made before others were appended is dated like the last of them: time never goes back."""
+        last = self.journal.entries[-1].at if len(self.journal) else entry.at
+        return entry if entry.at >= last else replace(entry, at=last)
 
     def append_own(self, make: Any) -> bool:
         """Append what `make()` says until it stands or `make` gives None. True if it stands."""
