@@ -152,10 +152,12 @@ class Turn:
         return self.lease.remaining() > self.host.settings.spare_seconds
 
     def begin(self, issued: Issued, token: str) -> None:
-        """Run the current attempt of a step here."""
+        """Run the current attempt of a step here, once: a batch may hold its message twice."""
         operation = issued.operation
         if not isinstance(operation, RunStep):
             raise PolosError(f"{issued.address} is no step")
+        if issued.address in self.running:
+            return
         self.lease.check()
         self.used += 1
         job = Job(issued.address, issued.attempt, operation, token)
