@@ -1,8 +1,8 @@
 """Timers on EventBridge Scheduler, whose schedules put the message straight onto its SQS queue.
 
 A one-shot `at(...)` has a precision of a minute and fires somewhere within it. So it is aimed at the last whole minute
-but one before it is due, and comes 0 to 2 minutes early; the receiver delays the rest on the queue. What is due too soon
-for that goes to the queue at once, delayed. A crontab line becomes one or two `cron(...)` schedules.
+but one before it is due, and comes 0 to 2 minutes early; the receiver delays the rest on the queue. What is due too
+soon for that goes to the queue at once, delayed. A crontab line becomes one or two `cron(...)` schedules.
 """
 
 from __future__ import annotations
