@@ -306,14 +306,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin(request)
         deltas = 0
         for chunk in request.format.chunks(said):
+            if deltas == turn.break_after:
+                return self._break()
             if chunk.delta:
-                if turn.break_after is not None and deltas >= turn.break_after:
-                    return self._break()
                 self.owner.pause(turn.chunk_delay if deltas else 0)
                 deltas += 1
             self._chunk(chunk.data)
-        if turn.break_after is not None:
-            return self._break()
         self._chunk(b"")
         return "complete"
 

@@ -153,8 +153,8 @@ class AnthropicWire:
 
     def _close(self, index: int) -> Iterator[StreamEvent]:
         block = self._blocks[index]
-        written = self._json.get(index, "").strip()
-        if written and "input" in block:
+        written = self._json.get(index, "")
+        if written.strip() and "input" in block:
             block["input"] = arguments_object(written)
         self._parts[index] = part = _part(block, written)
         if isinstance(part, ToolCall):
@@ -279,7 +279,9 @@ def _part(block: dict[str, Any], written: str) -> Part:
         case "text":
             return Text(text=block.get("text") or "", raw=block)
         case "tool_use":
-            arguments = written or json.dumps(block.get("input") or {}, ensure_ascii=False)
+            arguments = (
+                written if written.strip() else json.dumps(block.get("input") or {}, ensure_ascii=False)
+            )
             return ToolCall(
                 call_id=block["id"],
                 name=block.get("name", ""),

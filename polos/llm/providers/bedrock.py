@@ -190,7 +190,7 @@ def _complaint(error: Exception) -> Complaint | None:
             return Complaint("bedrock", "no Region: set AWS_REGION", status=400)
         case exceptions.ParamValidationError():
             return Complaint("bedrock", str(error), status=400)
-        case exceptions.HTTPClientError() | OSError():
+        case exceptions.HTTPClientError() | exceptions.ConnectionError() | OSError():
             return Complaint("bedrock", f"the connection failed ({type(error).__name__})")
         case _:
             broken = "urllib3" in modules or type(error).__module__ == "botocore.eventstream"

@@ -167,7 +167,7 @@ class BedrockWire:
         block = self._blocks.get(index, {})
         written = ""
         if "toolUse" in block:
-            written = block["toolUse"]["input"].strip()
+            written = block["toolUse"]["input"]
             block["toolUse"]["input"] = arguments_object(written)
         if "citations" in block:
             content = [{"text": block.pop("text", "")}]
@@ -276,7 +276,7 @@ def _part(block: dict[str, Any], written: str) -> Part:
         return Text(text=block["text"], raw=block)
     if "toolUse" in block and block["toolUse"].get("type") != "server_tool_use":
         use = block["toolUse"]
-        arguments = written or json.dumps(use.get("input") or {}, ensure_ascii=False)
+        arguments = written if written.strip() else json.dumps(use.get("input") or {}, ensure_ascii=False)
         return ToolCall(
             call_id=use["toolUseId"],
             name=use.get("name", ""),

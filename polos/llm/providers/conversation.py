@@ -56,7 +56,7 @@ def _told(message: Message) -> Message:
 def arguments_object(arguments: str) -> JsonObject:
     """Arguments as the object that some providers want back; what is none goes back under `INVALID`."""
     try:
-        value = json.loads(arguments or "{}")
+        value = json.loads(arguments if arguments.strip() else "{}")
     except ValueError:
         value = None
     return value if isinstance(value, dict) else {INVALID: arguments}
