@@ -14,12 +14,17 @@ from collections.abc import Callable, Mapping, Set
 from datetime import datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from polos.core.codec.paths import Path, type_name
+
+
+class _Lost:
+    """Stands for a part that one of the two values does not have."""
 
 
 class Difference(NamedTuple):
@@ -30,10 +35,13 @@ class Difference(NamedTuple):
     after: object
     message: str
 
+    @property
+    def is_loss(self) -> bool:
+        """Whether one of the two has something there that the other has not."""
+        return isinstance(self.before, _Lost) or isinstance(self.after, _Lost)
 
-class _Lost:
-    """Stands for a part that one of the two values does not have."""
 
+_Comparison: TypeAlias = Callable[[Any, Any, Path], Difference | None]
 
 _LOST: Final = _Lost()
 _EXACT: Final = frozenset({str, int, bool, bytes, type(None)})
@@ -46,17 +54,20 @@ def difference(before: Any, after: Any, path: Path) -> Difference | None:
     Objects that have no equality of their own are taken for the same when their types are: the codec compares their
     stored texts too.
     """
-    kind = type(before)
+    kind: Any = type(before)
     if kind is not type(after):
         return None if _lossless(before, after) else _changed_type(before, after, path)
     if kind in _EXACT:
         return None if before == after else _changed_value(before, after, path)
+    return _comparison_of(kind)(before, after, path)  # type: ignore[arg-type]  # mypy: type[Any] is Hashable
+
+
+@lru_cache(maxsize=1024)
+def _comparison_of(kind: Any) -> _Comparison:
     for family, compare in _COMPARISONS:
-        if isinstance(before, family):
-            return compare(before, after, path)
-    if _is_dataclass(before):
-        return _fields(before, after, path)
-    return None if _equal(before, after) else _changed_value(before, after, path)
+        if issubclass(kind, family):
+            return compare
+    return _fields if dataclasses.is_dataclass(kind) else _atom(_equal)
 
 
 def _changed_type(before: object, after: object, path: Path) -> Difference:
@@ -117,7 +128,7 @@ def _equal(before: object, after: object) -> bool:
         return True
 
 
-def _atom(same: Callable[[Any, Any], bool]) -> Callable[[Any, Any, Path], Difference | None]:
+def _atom(same: Callable[[Any, Any], bool]) -> _Comparison:
     def compare(before: Any, after: Any, path: Path) -> Difference | None:
         return None if same(before, after) else _changed_value(before, after, path)
 
@@ -180,11 +191,7 @@ def _attributes(names: Any, before: object, after: object, path: Path) -> Differ
     return None
 
 
-def _is_dataclass(value: object) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
-_COMPARISONS: Final[tuple[tuple[Any, Callable[[Any, Any, Path], Difference | None]], ...]] = (
+_COMPARISONS: Final[tuple[tuple[Any, _Comparison], ...]] = (
     (Enum, _atom(lambda before, after: before is after or before == after)),
     (Mapping, _mapping),
     (list | tuple | deque, _sequence),

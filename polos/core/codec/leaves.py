@@ -24,11 +24,11 @@ class Leaf(NamedTuple):
 
 
 def _write_bytes(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
+    return base64.urlsafe_b64encode(value).decode("ascii")
 
 
 def _read_bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    return base64.b64decode(text, altchars=b"-_", validate=True)
 
 
 def _write_timedelta(value: timedelta) -> list[int]:

@@ -17,6 +17,8 @@ from polos.core.codec.paths import Path, leaves, locate, render, type_name
 from polos.core.codec.tags import encodable, too_deep
 from polos.errors import NotStorable
 
+FIT: Final = "give what the annotation asks for, or change the annotation"
+
 # Errors about something that is not there: what stands in its place is the object around it.
 _ABSENT: Final = frozenset({"missing", "missing_argument", "union_tag_not_found"})
 
@@ -59,6 +61,8 @@ def misfit_text(error: ValidationError, text: str | bytes, root: Path, hint: str
     try:
         tree = from_json(text)
     except ValueError as not_json:
+        if "recursion limit" in str(not_json):
+            return too_deep(root)
         return NotStorable(f"the text is not JSON: {not_json}", path=render(root), hint=hint)
     return misfit(error, tree, root, hint)
 
@@ -71,10 +75,14 @@ def _problem(detail: ErrorDetails, value: object, root: Path) -> tuple[str, str]
 
 def changed(found: Difference) -> NotStorable:
     """The refusal of a value that would come back changed."""
-    return NotStorable(found.message, path=render(found.path), hint=_how_to_keep(found.before, found.after))
+    return NotStorable(found.message, path=render(found.path), hint=_how_to_keep(found))
 
 
-def _how_to_keep(before: Any, after: Any) -> str:
+def _how_to_keep(found: Difference) -> str:
+    before: Any = found.before
+    after: Any = found.after
+    if found.is_loss:
+        return "give only what the annotation has a place for, and exclude nothing that it has"
     if type(before) is type(after):
         return "its own serializer does not write all of it: store what can be written, or leave it out"
     if isinstance(before, type(after)):
@@ -93,10 +101,11 @@ def unstable(root: Path) -> NotStorable:
     )
 
 
-def unreadable(error: NotStorable, value: object, root: Path) -> NotStorable:
+def unreadable(error: NotStorable, root: Path) -> NotStorable:
     """The refusal of a value whose text was written, and then could not be read."""
+    path = error.path or render(root)
     return NotStorable(
-        f"what is written for this {type_name(value)} cannot be read back ({error})",
-        path=render(root),
+        f"what is written for it cannot be read back: {str(error).removeprefix(f'{path}: ')}",
+        path=path,
         hint="annotate a type whose JSON says all of it",
     )

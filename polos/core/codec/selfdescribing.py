@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from polos.core.codec.base import Codec, DoesNotFit
 from polos.core.codec.compare import difference
 from polos.core.codec.paths import render, type_name
-from polos.core.codec.refusals import changed, unstable, unwritable
+from polos.core.codec.refusals import FIT, changed, unstable, unwritable
 from polos.core.codec.tags import DAMAGED, Tags, is_plain, too_deep
 from polos.errors import NotStorable
+
+_MARK: Final = '"$'
+"""Begins every tag and every escaped key, and now and then a string: a text without it is plain."""
 
 
 class Shape(NamedTuple):
@@ -22,18 +25,17 @@ class Shape(NamedTuple):
 
     def check(self, value: object, root: str) -> None:
         """Refuse a value of another shape."""
+        problems: list[tuple[str, str]] = []
         if not isinstance(value, self.type):
-            raise DoesNotFit(
-                [(root, f"found {type_name(value)}, expected a {self.type.__name__} as annotated")], root=root
-            )
-        if self.text_keys and isinstance(value, dict):
+            problems = [(root, f"found {type_name(value)}, expected a {self.type.__name__} as annotated")]
+        elif self.text_keys and isinstance(value, dict):
             problems = [
                 (render((root, key)), f"found a key of type {type_name(key)}, expected a str as annotated")
                 for key in value
                 if not isinstance(key, str)
             ]
-            if problems:
-                raise DoesNotFit(problems, root=root)
+        if problems:
+            raise DoesNotFit(problems, root=root, hint=FIT)
 
 
 class SelfDescribing(Codec[Any]):
@@ -48,7 +50,7 @@ class SelfDescribing(Codec[Any]):
     def encode(self, value: Any) -> str:
         """See `Codec.encode`. Plain JSON is faithful by construction; what needed a tag is read back and compared."""
         self._check(value)
-        return self._write_plain(value) if is_plain(value) else self._checked(value)[0]
+        return self._plain_text(value) or self._checked(value)[0]
 
     def decode(self, text: str) -> Any:
         """See `Codec.decode`."""
@@ -59,10 +61,8 @@ class SelfDescribing(Codec[Any]):
     def round_trip(self, value: Any) -> tuple[str, Any]:
         """See `Codec.round_trip`."""
         self._check(value)
-        if not is_plain(value):
-            return self._checked(value)
-        text = self._write_plain(value)
-        return text, parse(text, self._root)
+        text = self._plain_text(value)
+        return (text, parse(text, self._root)) if text else self._checked(value)
 
     def coerce(self, value: Any) -> Any:
         """See `Codec.coerce`. There is nothing to convert to."""
@@ -73,11 +73,17 @@ class SelfDescribing(Codec[Any]):
         if not self._any_shape:
             self._shape.check(value, self._root)
 
-    def _write_plain(self, value: Any) -> str:
+    def _plain_text(self, value: Any) -> str | None:
+        """The text of a value that needs no tag, or None."""
+        if not is_plain(value):
+            return None
         try:
-            return to_json(value).decode()
-        except PydanticSerializationError:
-            return self._checked(value)[0]  # half a surrogate pair: refused there, with its path
+            text = to_json(value).decode()
+        except (
+            PydanticSerializationError
+        ):  # half a surrogate pair: refused with its path where the tags are written
+            return None
+        return None if _MARK in text else text
 
     def _checked(self, value: Any) -> tuple[str, Any]:
         text = self._write(value)
@@ -100,7 +106,7 @@ class SelfDescribing(Codec[Any]):
 
     def _read(self, text: str) -> Any:
         tree = parse(text, self._root)
-        if '"$' not in text:
+        if _MARK not in text:
             return tree
         try:
             return self._tags.read(tree, self._root)
@@ -145,6 +151,8 @@ def parse(text: str, root: str) -> Any:
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
+        if "recursion limit" in str(error):
+            raise too_deep(root) from error
         raise NotStorable(f"the text is not JSON: {error}", path=root, hint=DAMAGED) from error
 
 

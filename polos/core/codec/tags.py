@@ -5,7 +5,7 @@ object with one key, its tag:
 
     {"$tuple": [1, 2]}                      {"$float": "nan"}, "inf" or "-inf"
     {"$set": [1, 2]}                        {"$decimal": "1.50"}
-    {"$frozenset": [1, 2]}                  {"$bytes": "AP8="}                       base64
+    {"$frozenset": [1, 2]}                  {"$bytes": "AP8="}                       base64, URL-safe
     {"$dict": [[key, value], ...]}          {"$datetime": "2024-07-01T12:00:00+00:00"}, see `moments`
         keys that are not all str           {"$date": "2024-07-01"}
     {"$enum": ["shop:Colour", "RED"]}       {"$time": "12:00:00"}
@@ -48,7 +48,9 @@ _INT_BITS: Final = 14_280
 """Python, and the parser, refuse to read an int of more than 4,300 digits (14,284 bits)."""
 
 _LARGEST_INT: Final = 1 << _INT_BITS
+_LEAST_INT: Final = -_LARGEST_INT
 _SAFE: Final = frozenset({str, bool, type(None)})
+SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class ClassCodec(Protocol):
@@ -62,20 +64,20 @@ class ClassCodec(Protocol):
 
 
 def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether the value is JSON as it stands: no tag, no escape, nothing that JSON would change.
+    """Whether the value is made of what JSON knows, and nothing that JSON would change.
 
-    Text is not looked at: a lone surrogate is met when it is encoded.
+    Text is not looked at: half a surrogate pair is met when it is encoded, a "$" is searched for in what was written.
     """
     kind = type(value)
     if kind in _SAFE:
         return True
     if kind is int:
-        return bool(-_LARGEST_INT < value < _LARGEST_INT)
+        return bool(_LEAST_INT < value < _LARGEST_INT)
     if kind is float:
         return math.isfinite(value)
     if kind is dict:
         for key in value:
-            if type(key) is not str or key[:1] == "$":
+            if type(key) is not str:
                 return False
         parts = value.values()
     elif kind is list:
@@ -84,8 +86,11 @@ def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
         return False
     if depth == 0:
         return False
-    for part in parts:  # noqa: SIM110 - every value passes here: `all` over a generator takes twice as long
-        if type(part) not in _SAFE and not is_plain(part, depth - 1):
+    for part in parts:  # every value passes here, so the commonest types are not worth a call
+        kind = type(part)
+        if kind in _SAFE or (kind is int and _LEAST_INT < part < _LARGEST_INT):
+            continue
+        if not is_plain(part, depth - 1):
             return False
     return True
 
@@ -123,7 +128,7 @@ class Tags:
             NotStorable: With the path of what cannot be stored.
         """
         kind = type(value)
-        if kind in (str, int, float, bool, type(None)):
+        if kind in SCALARS:
             return self._write_scalar(value, path)
         if kind in self._leaves:
             return {self._leaves[kind].tag: self._leaves[kind].write(value)}
@@ -148,7 +153,7 @@ class Tags:
             return encodable(value, path)
         if isinstance(value, float):
             return value if math.isfinite(value) else {"$float": str(value)}
-        if value is None or -_LARGEST_INT < value < _LARGEST_INT:
+        if value is None or _LEAST_INT < value < _LARGEST_INT:
             return value
         raise NotStorable(
             "the int has more than 4,300 digits, which JSON readers refuse",
@@ -255,7 +260,7 @@ class Tags:
         cls = self._classes.find(name, path)
         if not (issubclass(cls, base) if base else dataclasses.is_dataclass(cls)):
             wanted = base.__name__ if base else "dataclass"
-            raise NotStorable(f"{name} is not a {wanted} any more", path=render(path), hint=DAMAGED)
+            raise NotStorable(f"{name} is no {wanted} any more", path=render(path), hint=DAMAGED)
         return cls
 
 

@@ -20,16 +20,15 @@ from pydantic_core import (
 from polos.core.codec.base import Codec
 from polos.core.codec.compare import difference
 from polos.core.codec.paths import Path, find, render, type_name
-from polos.core.codec.refusals import changed, misfit, misfit_text, unreadable, unstable, unwritable
+from polos.core.codec.refusals import FIT, changed, misfit, misfit_text, unreadable, unstable, unwritable
 from polos.core.codec.schema import CONFIG, Storing, Unreadable
-from polos.core.codec.tags import DAMAGED, Tags, is_plain, too_deep
+from polos.core.codec.tags import DAMAGED, SCALARS, Tags, is_plain, too_deep
 from polos.core.codec.typeddicts import portable
 from polos.errors import NotStorable
 
 T = TypeVar("T")
 
 _TAKES_TYPED_DICTS: Final = sys.version_info >= (3, 12)
-_FIT: Final = "give what the annotation asks for, or change the annotation"
 
 
 class TypedCodec(Codec[T]):
@@ -70,10 +69,10 @@ class TypedCodec(Codec[T]):
         except RecursionError as error:
             raise too_deep(self._root) from error
         except NotStorable as error:
-            raise (self._mismatch(value, self._root) or unreadable(error, value, self._root)) from error
+            raise (self._mismatch(value, self._root) or unreadable(error, self._root)) from error
         if found:
-            raise changed(found)
-        if self.write(back, self._root) != text:
+            raise self._mismatch(value, self._root) or changed(found)
+        if type(value) not in SCALARS and self.write(back, self._root) != text:
             raise unstable(self._root)
         return text, back
 
@@ -82,23 +81,24 @@ class TypedCodec(Codec[T]):
         try:
             fitted: T = self._from_python.validate_python(value, by_alias=True, by_name=True)
         except ValidationError as error:
-            raise misfit(error, value, self._root, _FIT) from error
+            raise misfit(error, value, self._root, FIT) from error
         return fitted
 
     def write(self, value: Any, path: Path) -> str:
         """The text of a value, not yet compared with what comes back."""
         try:
-            text: bytes = self._serializer.to_json(value, by_alias=False, round_trip=True, warnings="error")
+            # Pydantic's warnings would say no more than the comparison does, and cost ten times the writing.
+            text: bytes = self._serializer.to_json(value, by_alias=False, round_trip=True, warnings=False)
             return text.decode()
         except RecursionError as error:
             raise too_deep(path) from error
         except PydanticSerializationError as error:
-            refusal = self._refused_any(value, path) or self._mismatch(value, path) or self._loss(value, path)
+            refusal = self._refused_any(value, path) or self._mismatch(value, path)
             raise (refusal or unwritable(value, path, error)) from error
 
     def read(self, text: str | bytes, path: Path) -> T:
         """The value of a text."""
-        return self._read(text, path, hint=_FIT if self._anything is None else DAMAGED)
+        return self._read(text, path, hint=FIT if self._anything is None else DAMAGED)
 
     def _read(self, text: str | bytes, path: Path, hint: str = "") -> T:
         try:
@@ -120,35 +120,27 @@ class TypedCodec(Codec[T]):
         if self._anything is None:
             return None
         with self._anything.noting_refusals() as refused, suppress(PydanticSerializationError):
-            self._serializer.to_json(value, by_alias=False, round_trip=True, warnings="none")
+            self._serializer.to_json(value, by_alias=False, round_trip=True, warnings=False)
         if not refused:
             return None
         return self._anything.refusal(refused[-1], find(value, refused[-1], path) or path)
-
-    def _loss(self, value: Any, path: Path) -> NotStorable | None:
-        """What would come back changed if pydantic wrote it as it is."""
-        try:
-            text = self._serializer.to_json(value, by_alias=False, round_trip=True, warnings="none")
-            found = difference(value, self._read(text, path), path)
-        except NotStorable as error:
-            return unreadable(error, value, path)
-        except PydanticSerializationError:
-            return None
-        return changed(found) if found else None
 
     def _mismatch(self, value: Any, path: Path) -> NotStorable | None:
         """How the value does not fit its annotation."""
         try:
             fitted = self._from_python.validate_python(value, by_alias=True, by_name=True)
         except ValidationError as error:
-            return misfit(error, value, path, _FIT)
-        found = difference(value, fitted, path)
-        if found is None:
+            return misfit(error, value, path, FIT)
+        try:
+            found = difference(value, fitted, path)
+        except RecursionError:
+            return None
+        if found is None or found.is_loss:
             return None
         return NotStorable(
             f"found {type_name(found.before)}, expected {type_name(found.after)}",
             path=render(found.path),
-            hint=_FIT,
+            hint=FIT,
         )
 
 
@@ -163,7 +155,7 @@ class _Anything:
 
     def write(self, value: Any) -> Any:
         """The tree of a value."""
-        if is_plain(value):
+        if type(value) in SCALARS and is_plain(value):
             return value
         try:
             return self._tags.write(value, "")
@@ -202,7 +194,9 @@ class _Anything:
 def _schema(annotation: Any, root: str) -> Any:
     """The core schema of an annotation that JSON can be read into."""
     try:
-        schema: Any = TypeAdapter(annotation if _TAKES_TYPED_DICTS else portable(annotation)).core_schema
+        adapter = TypeAdapter(annotation if _TAKES_TYPED_DICTS else portable(annotation))
+        adapter.rebuild(raise_errors=True)  # of a model that waits for a name: ask for it now
+        schema: Any = adapter.core_schema
     except Exception as error:  # third-party types bring hooks of their own, which raise what they like
         raise NotStorable(
             f"values annotated {spell(annotation)} cannot be stored: {_first_line(error)}",
