@@ -12,7 +12,7 @@ from polos.core.definitions import Definition
 from polos.core.failures import failure
 from polos.core.journal import Entry, Outcome
 from polos.core.operations import RunStep
-from polos.core.replay import Finish, Replay
+from polos.core.replay import Finish, Replay, plain
 from polos.core.retry import RetryPolicy
 from polos.core.start import StartInfo
 from polos.core.step import Resolve, Step
@@ -144,9 +144,7 @@ async def _call_sync(
         return [definition.result_codec.encode(result), _dump_state(ctx, definition)]
 
     operation = RunStep("$body", call, codec=codec_for(list[str | None]), retry=RetryPolicy(max_retries=0))
-    text, state = await replay.issue(
-        "run:$body", operation, definition.place, codec_for(list[str | None]).decode
-    )
+    text, state = await replay.issue("run:$body", operation, (None, 0), plain)
     if state is not None:
         ctx.state = _state_codec(definition).decode(state)
     return definition.result_codec.decode(text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from polos.core.journal import CANCEL, Entry, Journal, Kind
+from polos.core.journal import CANCEL, STATE, Entry, Journal, Kind
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import AwaitEvent, RunStep, Timer
 from polos.core.replay import Issued, Replay
@@ -51,9 +51,9 @@ class TakeEvent:
 
 @dataclass(frozen=True, slots=True)
 class TryPlace:
-    """Ask for the place wanted since position `wish`; `wanted` tells whether it still is."""
+    """Ask for the place that `what` names ("$go#g", "$state"); `wanted` tells whether it still is."""
 
-    wish: int
+    what: str
     wanted: bool
 
 
@@ -149,7 +149,10 @@ def _event(journal: Journal, replay: Replay | None, message: Message) -> Decisio
 
 
 def _place(journal: Journal, replay: Replay | None, message: Message) -> Decision:
-    wish = int(message.key.removeprefix("$go#"))
     if journal.find(message.key) is not None:
         return NOTHING
-    return TryPlace(wish, wanted=replay is not None and not journal.end and replay.asked == wish)
+    if replay is None or journal.end:
+        return TryPlace(message.key, wanted=False)
+    if message.key == STATE:
+        return TryPlace(STATE, wanted=replay.awaits_state)
+    return TryPlace(message.key, wanted=replay.asked == int(message.key.removeprefix("$go#")))

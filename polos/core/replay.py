@@ -112,8 +112,9 @@ class Replay:
         self.live = False
         self.status = ""
         self.status_changes: list[tuple[int, str]] = []
-        self.requests: dict[int, int] = {}
-        self.releases: dict[int, int] = {}
+        self.requests: list[tuple[int, int]] = []
+        self.releases: list[tuple[int, int]] = []
+        self.freed: list[tuple[int, RunStep, str, int]] = []
         self.asked: int | None = None
         self.granted: int | None = None
         self.limited = False
@@ -198,8 +199,9 @@ class Replay:
                 if not self.awaits_state:
                     self._begin(None)
             case Kind.STATE:
-                self.awaits_state = False
-                self._begin(entry)
+                if self.awaits_state:
+                    self.awaits_state = False
+                    self._begin(entry)
             case Kind.CANCEL:
                 self._cancel()
             case Kind.PLACE:
@@ -217,6 +219,9 @@ class Replay:
         self.cancelled.set()
         if self._main is None:
             self._cancelled_early = True
+            if self.awaits_state:
+                self.awaits_state = False
+                self._begin(None)
         elif self.done_at is None:
             self._main.cancel()
 
@@ -225,6 +230,7 @@ class Replay:
         if issued is None:
             raise self._unknown(entry)
         if issued.pending and issued.attempt == entry.attempt:
+            self._free(issued)
             issued.attempt += 1
             issued.due = (entry.extra or {}).get("due")
             self._make_runnable(issued)
@@ -253,6 +259,7 @@ class Replay:
     def _resolve(self, issued: Issued, entry: Entry) -> None:
         if not issued.answered and issued.abandoned_at is None:
             self._count(issued, -1)
+            self._free(issued)
         issued.answered = True
         if issued.future.done():
             return
@@ -359,6 +366,13 @@ class Replay:
             self._count(issued, -1)
             issued.abandoned_at = self.position
             self.abandoned.append(issued)
+            self._free(issued)
+
+    def _free(self, issued: Issued) -> None:
+        """The attempt of a step in a queue of its own is over: its place there goes back."""
+        operation = issued.operation
+        if isinstance(operation, RunStep) and operation.queue is not None:
+            self.freed.append((self.position, operation, issued.address, issued.attempt))
 
     def _count(self, issued: Issued, by: int) -> None:
         self._pending += by
@@ -386,11 +400,12 @@ class Replay:
     def _settle_place(self, wanted: bool) -> None:
         """Ask for a place when a step is wanted and none is held; give it back when none is wanted (rule 13)."""
         if wanted and self.granted is None and self.asked is None:
-            self.asked = self.requests[self.position] = self.position
+            self.asked = self.position
+            self.requests.append((self.position, self.position))
         elif not wanted:
             held = self.granted if self.granted is not None else self.asked
             if held is not None:
-                self.releases[self.position] = held
+                self.releases.append((self.position, held))
             self.granted = self.asked = None
         if self.granted is not None:
             for issued in self._unplaced:

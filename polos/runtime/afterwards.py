@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from polos.core.journal import Entry, Outcome
+from polos.core.journal import STATE, Entry, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.start import StartInfo
 from polos.ports import Delete, Key, Outgoing, Put
 from polos.runtime import names
+from polos.runtime.states import States
 from polos.runtime.turn import Turn
 
 MESSAGES = {
@@ -22,12 +23,21 @@ MESSAGES = {
 def after_end(turn: Turn, end: Entry) -> None:
     """Save state, show the outcome, tell the parent and whoever else waits, give the place back."""
     info = StartInfo.from_data(turn.journal.start.extra or {}, payload=turn.journal.start.value)
+    _save_state(turn, info, end)
     turn.show_end(end)
     outcome = outcome_fields(end)
     if info.parent_key and info.parent_execution:
         _tell(turn, info.parent_execution, info.parent_workflow or "", info.parent_key, outcome)
     for waiter in waiting(turn, info.execution):
         _tell(turn, waiter["execution"], waiter["workflow"], waiter["address"], outcome)
+
+
+def _save_state(turn: Turn, info: StartInfo, end: Entry) -> None:
+    text = (end.extra or {}).get("state")
+    position = turn.journal.find(STATE)
+    if text is not None and position is not None:
+        loaded = (turn.journal.entries[position].extra or {})["version"]
+        States(turn.ports).save(info, text, loaded)
 
 
 def outcome_fields(end: Entry) -> dict[str, Any]:

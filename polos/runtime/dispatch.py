@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, START, Entry, Kind, Outcome
+from polos.core.journal import CANCEL, END, START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.models import EventPayload, accepts
 from polos.core.operations import (
@@ -30,9 +30,9 @@ from polos.core.operations import (
 from polos.core.replay import Issued, Replay
 from polos.core.start import StartInfo
 from polos.core.step import run_topic
-from polos.errors import PolosError
 from polos.ports import Outgoing
 from polos.runtime import afterwards, names
+from polos.runtime.holding import Holding
 from polos.runtime.starts import child_info
 from polos.runtime.topics import Event, Topics
 from polos.runtime.turn import Turn
@@ -47,12 +47,15 @@ class Dispatch:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._outbox: dict[str, list[Outgoing]] = defaultdict(list)
+        self._holding = Holding(turn)
         self._deadline_sent = False
+        self._asked_state = False
         self._reset()
 
     def _reset(self) -> None:
         """Look at a new replay from its beginning (each send is idempotent by key)."""
         self._generation = self._turn.generation
+        self._seen_requests = self._seen_releases = self._seen_freed = 0
         self._seen_runnable = self._seen_effects = self._seen_abandoned = self._seen_status = 0
         self._ended = False
 
@@ -72,6 +75,8 @@ class Dispatch:
             self._abandoned(replay)
             self._status(replay)
             self._flush()
+            if self._places(replay):
+                continue
             if not self._end(replay):
                 return
 
@@ -187,12 +192,15 @@ class Dispatch:
         now = self._turn.ports.clock.now()
         delayed = issued.due is not None and issued.due > now
         where = step.queue or self._turn.queue
-        if not delayed and (step.inline or (where == self._turn.here and self._turn.may_run())):
+        here = where == self._turn.here and self._holding.limited(step) is None
+        if not delayed and (step.inline or (here and self._turn.may_run())):
             self._turn.begin(issued, self.token_at(position))
             return
-        extra = None if step.queue is None else {"queue": step.queue}
+        extra: dict[str, Any] = {} if step.queue is None else {"queue": step.queue}
+        if self._turn.everything:
+            extra["kicked"] = True
         message = self._turn.message(
-            MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra
+            MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra or None
         )
         self._send_due(self._turn.host.steps_queue(where), message)
 
@@ -247,11 +255,63 @@ class Dispatch:
             Kind.DONE, issued.address, message.token, self._turn.now_ms(), event.to_json(), extra=extra
         )
 
-    def try_place(self, message: Message, wish: int, *, wanted: bool) -> Entry | None:
-        """Limited queues: see `polos.runtime.places`."""
-        raise PolosError(
-            f"a place {wish} was offered to an execution without a limited queue (wanted: {wanted})"
+    def try_place(self, message: Message, what: str, *, wanted: bool) -> Entry | None:
+        """The entry of a place that was got; None: still in line, or given back because nobody wants it."""
+        if not wanted:
+            self._holding.release(what)
+            return None
+        return self._holding.entry(what, message.token) if self._holding.acquire(what) else None
+
+    def try_step(self, issued: Issued, message: Message) -> bool:
+        """Whether a step may begin now: its queue has a place for it. If not, it is in line and will be woken.
+
+        A message that a kick sent stands for one that may be lost: it may use the place that was taken for that one.
+        """
+        step = issued.operation
+        kicked = bool(message.extra and message.extra.get("kicked"))
+        return isinstance(step, RunStep) and self._holding.acquire_step(
+            issued, step, None if kicked else message.token
         )
+
+    def _places(self, replay: Replay) -> bool:
+        """Give places back and ask for those wanted, each at my positions. True: one was got, look again."""
+        freed = replay.freed[self._seen_freed :]
+        self._seen_freed += len(freed)
+        for position, step, address, attempt in freed:
+            if self.mine(position):
+                self._holding.release_step(step, address, attempt)
+        releases = replay.releases[self._seen_releases :]
+        self._seen_releases += len(releases)
+        for position, wish in releases:
+            if (
+                self.mine(position) and position != replay.done_at
+            ):  # at the end: after the parent has been told
+                self._holding.release(f"$go#{wish}")
+        requests = replay.requests[self._seen_requests :]
+        self._seen_requests += len(requests)
+        wanted = [(position, f"$go#{wish}") for position, wish in requests]
+        if replay.awaits_state and self._in_line_for_state(replay):
+            wanted.append((self._start_position(), STATE))
+        got = [self._take(position, what) for position, what in wanted if self.mine(position)]
+        return any(got)
+
+    def _start_position(self) -> int:
+        return (self._turn.journal.find(START) or 0) + 1
+
+    def _in_line_for_state(self, replay: Replay) -> bool:
+        first, self._asked_state = not self._asked_state, True
+        return first and replay.awaits_state
+
+    def _take(self, position: int, what: str) -> bool:
+        if not self._holding.still_wanted(what) or not self._holding.acquire(what):
+            return False
+        token = self.token_at(position)
+        taken = self._turn.append_own(
+            lambda: self._holding.entry(what, token) if self._holding.still_wanted(what) else None
+        )
+        if not taken and self._turn.journal.find(what) is None:
+            self._holding.release(what)
+        return True
 
     def _start_child(self, child: ChildSpec, key: str) -> None:
         me = StartInfo.from_data(self._turn.journal.start.extra or {})
@@ -297,6 +357,10 @@ class Dispatch:
         if end.by in self._turn.tokens or self._turn.everything:
             self._ended = True
             afterwards.after_end(self._turn, end)
+            for position, wish in replay.releases:
+                if position == done_at:
+                    self._holding.release(f"$go#{wish}")
+            self._holding.release_state()
             self._flush()
         return False
 

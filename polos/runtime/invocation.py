@@ -87,11 +87,12 @@ class Invocation:
                 case Record(entry=made):
                     entry = made
                 case Execute(issued=issued):
-                    self._turn.begin(issued, message.token)
+                    if self._dispatch.try_step(issued, message):
+                        self._turn.begin(issued, message.token)
                 case TakeEvent(issued=issued, operation=operation):
                     entry = self._dispatch.take_event(message, issued, operation)
-                case TryPlace(wish=wish, wanted=wanted):
-                    entry = self._dispatch.try_place(message, wish, wanted=wanted)
+                case TryPlace(what=what, wanted=wanted):
+                    entry = self._dispatch.try_place(message, what, wanted=wanted)
                 case Everything():
                     self._turn.everything = True
             if entry is not None and all(entry.identity != other.identity for other in entries):
@@ -106,7 +107,9 @@ class Invocation:
         self._turn.meta = meta
         info = meta.info
         extra = info.to_data(payload=False)
+        definition = self._turn.host.registry.get(info.workflow)
         extra["limited"] = info.limit is not None
+        extra["awaits_state"] = definition.state_schema is not None and info.initial_state is None
         return Entry(Kind.START, START, message.token, self._turn.now_ms(), info.payload, extra=extra)
 
     def _record_finished(self, finished: list[Finished]) -> None:

@@ -28,3 +28,18 @@ def meta(project: str, execution: str) -> Key:
 def waiters(project: str, execution: str) -> str:
     """The partition of those who wait for an execution's end."""
     return f"{project}|waiters|{execution}"
+
+
+def places(project: str, queue: str, concurrency_key: str | None) -> str:
+    """The partition of a limited queue's places, one per concurrency key."""
+    return f"{project}|places|{queue}|{concurrency_key or ''}"
+
+
+def state_places(project: str, workflow: str, state_key: str) -> str:
+    """The partition of the single place that executions sharing a state take in turn."""
+    return f"{project}|state-places|{workflow}|{state_key}"
+
+
+def state(project: str, workflow: str, state_key: str) -> Key:
+    """The record of a state."""
+    return Key(f"{project}|state|{workflow}", f"key|{state_key}")

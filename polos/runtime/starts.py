@@ -69,4 +69,5 @@ def with_settings(info: StartInfo, definition: Definition) -> StartInfo:
         queue=definition.queue_name,
         limit=queue.concurrency_limit if queue else None,
         run_deadline=info.run_deadline or deadline,
+        state_key=None if definition.state_schema is None else (info.session or "global"),
     )
