@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
-from polos.core.codec import Codec, codec_for, return_codec
+from polos.core.codec import Codec, DoesNotFit, codec_for, return_codec
 from polos.core.definitions import Definition, Queue
 from polos.core.ids import derived_id, derived_uuid, fraction
 from polos.core.models import BatchStepResult, BatchWorkflowInput, EventPayload, ExecutionHandle, Match
@@ -419,11 +419,18 @@ def codec_of(func: Callable[..., Any]) -> Codec[Any]:
 
 
 def encode_payload(definition: Definition, payload: Any) -> str:
-    """The payload as it is stored. Raises `InvalidPayload` with every field that does not validate."""
+    """The payload as it is stored: what a caller gave, as the annotation understands it, a dict as its model.
+
+    Raises `InvalidPayload` with every field that does not validate.
+    """
+    codec = definition.payload_codec
     try:
-        return definition.payload_codec.encode(payload)
+        return codec.encode(codec.coerce(payload))
+    except DoesNotFit as error:
+        raise InvalidPayload(definition.id, error.problems) from error
     except NotStorable as error:
-        raise InvalidPayload(definition.id, [(error.path, str(error))]) from error
+        text = str(error).removeprefix(f"{error.path}: ")
+        raise InvalidPayload(definition.id, [(error.path, text)]) from error
 
 
 def _nothing(_: str | None) -> None:
