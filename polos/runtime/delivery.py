@@ -5,7 +5,6 @@ Both compute adapters, the threads of one machine and the Lambda handlers, hand 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +26,15 @@ log = logging.getLogger("polos.worker")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one execution that are handled together, with their deliveries. `dead`: see rule 10."""
+    """Messages of one execution that are handled together, with their deliveries. `dead`: see rule 10.
+
+    Without messages: a body that nobody can read, to be thrown away, or to be left for a newer worker (`too_new`).
+    """
 
     messages: tuple[Message, ...]
     deliveries: tuple[Delivery, ...]
     dead: bool = False
+    too_new: bool = False
 
 
 class Intake:
@@ -41,19 +44,13 @@ class Intake:
         self._engine = engine
 
     def batches(self, deliveries: Sequence[Delivery], *, dead: bool = False) -> list[Batch]:
-        """News and steps of one execution together; starts and dead letters each alone.
-
-        A body that is no message of ours is logged and left out: nothing could ever be done with it.
-        """
+        """News and steps of one execution together; starts, dead letters and what cannot be read each alone."""
         alone: list[Batch] = []
         together: dict[tuple[str, str], list[tuple[Message, Delivery]]] = {}
         for delivery in deliveries:
-            try:
-                message = Message.decode(delivery.body)
-            except StoreTooNew:
-                raise
-            except (ValueError, TypeError, json.JSONDecodeError):
-                log.error("queue %s holds a body that is no message of polos; it is ignored", delivery.queue)  # noqa: TRY400
+            message = _read(delivery)
+            if isinstance(message, Batch):
+                alone.append(message)
                 continue
             died = dead or delivery.receives > MAX_RECEIVES
             if died or message.kind is MessageKind.START or not message.execution:
@@ -67,6 +64,8 @@ class Intake:
 
     def handle(self, batch: Batch, lease: Lease) -> bool:
         """Handle one batch. True: its deliveries may be acknowledged. `LeaseLost` is False too: they are not ours."""
+        if not batch.messages:
+            return not batch.too_new
         try:
             self._engine.handle(batch.messages, lease=lease, dead=batch.dead)
         except LeaseLost:
@@ -102,3 +101,16 @@ class Intake:
             "updated_at": int(host.ports.clock.now() * 1000),
         }
         return host.executions.replace(meta, position=meta.position, change=change)
+
+
+def _read(delivery: Delivery) -> Message | Batch:
+    """The message, or what becomes of a delivery that cannot be read: one such must not stop the others beside it."""
+    try:
+        return Message.decode(delivery.body)
+    except StoreTooNew as error:
+        log.warning("queue %s holds a message that is left for a newer worker: %s", delivery.queue, error)
+        return Batch((), (delivery,), too_new=True)
+    except (ValueError, TypeError, RecursionError):
+        size = len(delivery.body)  # not the body: it may be anything, secrets included
+        log.error("queue %s: %d characters that are no message of polos, thrown away", delivery.queue, size)  # noqa: TRY400
+        return Batch((), (delivery,))
