@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from polos.core.journal import CANCEL, STATE, Entry, Journal, Kind
+from polos.core.journal import CANCEL, PAUSE, STATE, UNPAUSE, Entry, Journal, Kind
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import AwaitEvent, RunStep, Timer
 from polos.core.replay import Issued, Replay
@@ -109,6 +109,8 @@ def _run(journal: Journal, replay: Replay | None, message: Message, *, now_ms: i
         return (
             Everything()
         )  # the code was changed while this step was under way: what it asks for now was never sent
+    if replay.paused:
+        return NOTHING  # going on dispatches all that is pending then
     if not issued.pending or issued.attempt != message.attempt or not isinstance(issued.operation, RunStep):
         return NOTHING
     if dead:
@@ -124,6 +126,8 @@ def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: 
         return NOTHING
     if message.kind is MessageKind.SIGNAL:
         kind = Kind.CANCEL if message.key == CANCEL else Kind.SIGNAL
+        if message.key.startswith((PAUSE, UNPAUSE)) and _paused(journal) == message.key.startswith(PAUSE):
+            return NOTHING
         return Record(Entry(kind, message.key, message.token, now_ms, message.value, extra=message.extra))
     issued = replay.find(message.key) if replay is not None else None
     if replay is not None and (issued is None or not issued.pending):
@@ -137,6 +141,12 @@ def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: 
     return Record(
         Entry(Kind.FAILED, message.key, message.token, now_ms, error=message.error or TIMEOUT_ERROR)
     )
+
+
+def _paused(journal: Journal) -> bool:
+    """Whether the last of pause and unpause was a pause."""
+    asked = [e for e in journal.entries if e.kind is Kind.SIGNAL and e.address.startswith((PAUSE, UNPAUSE))]
+    return bool(asked) and asked[-1].address.startswith(PAUSE)
 
 
 def _event(journal: Journal, replay: Replay | None, message: Message) -> Decision:

@@ -16,6 +16,7 @@ when it was appended (milliseconds), `s` when the work began, `n` the attempt wh
     failed  verb:key       the operation failed for good, or its wait timed out
     retry   verb:key@n     attempt n failed and another one follows at x.due
     signal  verb:key       a resume; may stand before the operation is issued
+            $pause#n       somebody asked to begin nothing more; $unpause#n to go on
     cancel  $cancel        somebody asked to stop
     place   $go#g          a place in the limited queue, asked for at position g
     patch   patch:id       `ctx.patched(id)` was true here
@@ -38,6 +39,10 @@ START: Final = "$start"
 STATE: Final = "$state"
 CANCEL: Final = "$cancel"
 END: Final = "$end"
+PAUSE: Final = "$pause#"
+UNPAUSE: Final = "$unpause#"
+COPIED: Final = "$copied"
+"""The `by` of entries that a retry or fork took over: what they made the code issue was dispatched long ago."""
 
 
 class Kind(StrEnum):

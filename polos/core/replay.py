@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from polos.core.definitions import Definition
 from polos.core.failures import failure, step_error
-from polos.core.journal import Entry, Journal, Kind, Outcome
+from polos.core.journal import PAUSE, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
 from polos.core.operations import CallChild, Effect, Operation, RunStep
 from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
@@ -117,6 +117,9 @@ class Replay:
         self.freed: list[tuple[int, RunStep, str, int]] = []
         self.asked: int | None = None
         self.granted: int | None = None
+        self.paused = False
+        self.unpaused_at: int | None = None
+        self.compute_ms = 0
         self.limited = False
         self.awaits_state = False
         self.cancelled = asyncio.Event()
@@ -189,6 +192,8 @@ class Replay:
 
     def _apply(self, entry: Entry) -> None:
         self.position += 1
+        if entry.started is not None:
+            self.compute_ms += entry.at - entry.started
         match entry.kind:
             case Kind.DONE | Kind.FAILED | Kind.SIGNAL:
                 self._answer(entry)
@@ -239,6 +244,9 @@ class Replay:
         issued = self.issued.get(entry.address)
         if issued is not None:
             self._resolve(issued, entry)
+        elif entry.address.startswith((PAUSE, UNPAUSE)):
+            self.paused = entry.address.startswith(PAUSE)
+            self.unpaused_at = None if self.paused else self.position
         elif entry.kind is Kind.SIGNAL:
             self._signals[entry.address] = entry
         else:
@@ -387,7 +395,9 @@ class Replay:
     def _settle(self) -> None:
         if self.limited:
             self._settle_place(self.done_at is None and self._placed_steps > 0)
-        if self._main is None or self.asked is not None:
+        if self.paused and self.done_at is None:
+            status = "paused"
+        elif self._main is None or self.asked is not None:
             status = "queued"
         elif self.done_at is not None or self._steps or not self._pending:
             status = "running"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from polos.core.definitions import DEFAULT_QUEUE
@@ -14,7 +14,9 @@ class StartInfo:
     """The fixed facts of an execution. Times are epoch milliseconds; `payload` and `initial_state` are JSON text.
 
     `parent_key` is the address of the parent's operation that waits for this child; "" when nobody waits.
-    `limit` is the concurrency limit of its queue as known at the start, None for none.
+    `limit` is the concurrency limit of its queue as known at the start, None for none. `copy_of`: the execution this
+    one retries, forks or continues; `seed`: what chance is derived from when it is not the execution's own id.
+    `retention`: seconds its records are kept after its end. `compute_limit`: seconds its steps may run in all.
     """
 
     project: str
@@ -38,9 +40,17 @@ class StartInfo:
     run_deadline: int | None = None
     initial_state: str | None = None
     state_key: str | None = None
-    attempt_of: str | None = None
-    copied: int = 0
+    copy_of: str | None = None
+    seed: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    retention: float | None = None
+    compute_limit: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chance(self) -> str:
+        """What `uuid` and `random` are derived from: the same for a copy, so that it goes where the original went."""
+        return self.seed or self.execution
 
     def to_data(self, *, payload: bool = True) -> dict[str, Any]:
         """Plain data without what has its default; without the payload for the header of the start entry."""
@@ -59,14 +69,9 @@ class StartInfo:
         return cls(**known)
 
 
-_MISSING: Final = object()
 _DEFAULTS: Final[dict[str, Any]] = {
-    f.name: (
-        {}
-        if f.name == "options"
-        else f.default
-        if f.default.__class__.__name__ != "_MISSING_TYPE"
-        else _MISSING
-    )
+    f.name: f.default
+    if f.default is not MISSING
+    else (f.default_factory() if f.default_factory is not MISSING else None)
     for f in fields(StartInfo)
 }

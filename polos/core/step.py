@@ -128,12 +128,12 @@ class Step:
     async def uuid(self, key: str) -> str:
         """A UUID that is the same at every replay."""
         self._replay.claim(f"uuid:{key}", _where())
-        return derived_uuid(self._info.project, self._info.execution, "uuid", key)
+        return derived_uuid(self._info.project, self._info.chance, "uuid", key)
 
     async def random(self, key: str) -> float:
         """A float in [0, 1) that is the same at every replay."""
         self._replay.claim(f"random:{key}", _where())
-        return fraction(self._info.project, self._info.execution, "random", key)
+        return fraction(self._info.project, self._info.chance, "random", key)
 
     async def now(self, key: str) -> int:
         """The time, epoch milliseconds: when the last thing was recorded before this point."""

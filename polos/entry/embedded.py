@@ -54,7 +54,6 @@ class Embedded:
         work: bool = True,
     ) -> None:
         file = Path(path or os.environ.get("POLOS_STORE") or DEFAULT_STORE)
-        file.parent.mkdir(parents=True, exist_ok=True)
         self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
         self._loop = WorkerLoop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="polos-step")
@@ -106,7 +105,7 @@ class Embedded:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._ended:
-                meta = self.service.meta(execution)
+                meta = self.service.latest(execution)
                 if meta.ended or meta.status == "stalled":
                     return meta
                 if deadline is not None and time.monotonic() >= deadline:
@@ -123,7 +122,7 @@ class Embedded:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             with self._ended:
                 self._waiting.setdefault(execution, []).append(future)
-            meta = self.service.meta(execution)
+            meta = self.service.latest(execution)
             if meta.ended or meta.status == "stalled":
                 self._forget(execution, future)
                 return meta

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from polos.core.journal import STATE, Entry, Outcome
+from polos.core.ids import derived_id
+from polos.core.journal import START, STATE, Entry, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.start import StartInfo
 from polos.ports import Delete, Key, Outgoing, Put
@@ -25,6 +26,9 @@ def after_end(turn: Turn, end: Entry) -> None:
     info = StartInfo.from_data(turn.journal.start.extra or {}, payload=turn.journal.start.value)
     _save_state(turn, info, end)
     turn.show_end(end)
+    if (end.extra or {}).get("status") == Outcome.CONTINUED:
+        _continue(turn, info, end)
+        return
     outcome = outcome_fields(end)
     if info.parent_key and info.parent_execution:
         _tell(turn, info.parent_execution, info.parent_workflow or "", info.parent_key, outcome)
@@ -38,6 +42,27 @@ def _save_state(turn: Turn, info: StartInfo, end: Entry) -> None:
     if text is not None and position is not None:
         loaded = (turn.journal.entries[position].extra or {})["version"]
         States(turn.ports).save(info, text, loaded)
+
+
+def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
+    """Start the successor; whoever waits for this execution waits for that one from now on."""
+    successor = replace(
+        info,
+        execution=derived_id(info.project, info.execution, "continued"),
+        payload=end.value or "null",
+        created_at=end.at,
+        copy_of=info.execution,
+        root_execution=info.root_execution or info.execution,
+        root_workflow=info.root_workflow or info.workflow,
+    )
+    partition = names.waiters(info.project, successor.execution)
+    for waiter in waiting(turn, info.execution):
+        key = Key(partition, f"{waiter['execution']}|{waiter['address']}")
+        turn.ports.records.write(Put(key, json.dumps(waiter)))
+    turn.executions.create(successor)
+    message = replace(turn.message(MessageKind.START, START), execution=successor.execution)
+    queue = turn.host.steps_queue(successor.queue)
+    turn.ports.queue.send(queue, [Outgoing(message.encode(), group=successor.execution)])
 
 
 def outcome_fields(end: Entry) -> dict[str, Any]:
@@ -68,6 +93,8 @@ def register(turn: Turn, execution: str, address: str) -> Message | None:
     log = names.journal(info.project, execution)
     tail = turn.ports.log.tail(log)
     last = [Entry.decode(text) for text in turn.ports.log.read(log, tail - 1)] if tail else []
+    if last and (last[0].extra or {}).get("status") == Outcome.CONTINUED:
+        return register(turn, derived_id(info.project, execution, "continued"), address)
     if last and last[0].identity == "$end":
         return turn.message(MessageKind.CHILD, address, **outcome_fields(last[0]))
     return None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, START, STATE, Entry, Kind, Outcome
+from polos.core.journal import CANCEL, COPIED, END, START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.models import EventPayload, accepts
 from polos.core.operations import (
@@ -67,8 +67,9 @@ class Dispatch:
                 return
             if self._generation != self._turn.generation:
                 self._reset()
-            if self._patch(replay):
+            if self._patch(replay) or self._out_of_compute(replay):
                 continue
+            self._unpause(replay)
             self._deadline()
             self._effects(replay)
             self._operations(replay)
@@ -104,6 +105,25 @@ class Dispatch:
         self._turn.append([Entry(Kind.PATCH, address, token, now) for address in replay.patches])
         return True
 
+    def _out_of_compute(self, replay: Replay) -> bool:
+        """Steps have run longer than the execution may: cancel it, as its wall clock's end would. True: look again."""
+        limit = self._turn.info.compute_limit
+        if limit is None or replay.compute_ms <= limit * 1000 or replay.done_at is not None:
+            return False
+        if self._turn.journal.find(CANCEL) is not None or not self.mine(replay.position):
+            return False
+        token = self.token_at(replay.position)
+        extra = {"reason": "timeout"}
+        self._turn.append([Entry(Kind.CANCEL, CANCEL, token, self._turn.now_ms(), extra=extra)])
+        return True
+
+    def _unpause(self, replay: Replay) -> None:
+        """Whoever appended the last word to go on dispatches all that is pending: nothing was sent meanwhile."""
+        if replay.paused or replay.unpaused_at is None:
+            return
+        if self._turn.journal.entries[replay.unpaused_at - 1].by in self._turn.tokens:
+            self._turn.everything = True
+
     def _deadline(self) -> None:
         """Whoever appended the start sends the run timeout: a cancellation that is due when it is over."""
         start = self._turn.journal.find(START)
@@ -126,6 +146,8 @@ class Dispatch:
 
     def _long_ago(self, position: int) -> bool:
         entry = self._turn.journal.entries[position - 1]
+        if entry.by == COPIED:
+            return True
         return entry.by not in self._turn.tokens and entry.at < self._turn.now_ms() - KICK_WINDOW_MS
 
     def _carry_out(self, effect: Effect) -> None:
@@ -162,7 +184,7 @@ class Dispatch:
     def _operations(self, replay: Replay) -> None:
         fresh = replay.runnable[self._seen_runnable :]
         self._seen_runnable += len(fresh)
-        if self._turn.journal.end is not None:
+        if self._turn.journal.end is not None or replay.paused:
             return
         for position, issued in fresh:
             current = issued.pending and issued.runnable_at == position

@@ -87,9 +87,16 @@ class Executions:
         self._records = records
 
     def create(self, info: StartInfo) -> bool:
-        """Put the record in status queued. False if there is one of that id (it stays as it is)."""
+        """Put the record in status queued. False if there is one of that id (it stays as it is).
+
+        Attributes are found by records of their own, written in the same transaction.
+        """
         meta = Meta(info=info, status="queued", position=0, updated_at=info.created_at, version=0)
-        return self._records.write(self._put(meta, expect=ABSENT))
+        found_by = [
+            Put(names.attribute(info.project, name, value, info.created_at, info.execution), info.execution)
+            for name, value in info.attributes.items()
+        ]
+        return self._records.write(self._put(meta, expect=ABSENT), *found_by)
 
     def get(self, project: str, execution: str) -> Meta | None:
         """The record, strongly consistent, or None."""
@@ -125,4 +132,8 @@ class Executions:
             "workflow": (f"{info.project}|workflow|{info.workflow}", order),
             "tree": (f"{info.project}|tree|{info.root_execution or info.execution}", order),
         }
-        return Put(names.meta(info.project, info.execution), encode(meta), expect=expect, index=index)
+        expires = None
+        if meta.completed_at is not None and info.retention is not None:
+            expires = meta.completed_at / 1000 + info.retention
+        key = names.meta(info.project, info.execution)
+        return Put(key, encode(meta), expect=expect, index=index, expires_at=expires)

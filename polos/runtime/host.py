@@ -54,7 +54,8 @@ class Settings:
 
     `max_hops`: messages in one chain before the runaway guard stalls the execution. `spare_seconds`: no step is begun
     inline when fewer are left. `max_deaths`: dead letters of one message before the execution stalls. `cold`: replay
-    anew after every append and compare, to catch code that is not deterministic.
+    anew after every append and compare, to catch code that is not deterministic. `retention_seconds`: how long an
+    execution's records are kept after its end, None for ever; its journal goes with the store's own expiry.
     """
 
     max_hops: int = 100_000
@@ -62,6 +63,7 @@ class Settings:
     max_deaths: int = 3
     cold: bool = False
     cache_executions: int = 500
+    retention_seconds: float | None = 90 * 86_400.0
 
 
 DEFAULT: Final = Settings()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from polos.core.codec import codec_for
@@ -43,7 +43,12 @@ ERRORS: Final[Mapping[str, type[ExecutionError]]] = {
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """How to start an execution, beside its workflow and payload. `queue` may carry a limit."""
+    """How to start an execution, beside its workflow and payload. `queue` may carry a limit.
+
+    `on_conflict`: what to do when the idempotency key was used before: "return" that execution (`Conflict` if its
+    payload was another), "reject" with `Conflict`, or "restart": a new one if the earlier has ended. `attributes`:
+    names and texts to find it by.
+    """
 
     queue: str | Queue | None = None
     concurrency_key: str | None = None
@@ -54,6 +59,9 @@ class StartOptions:
     run_timeout: float | None = None
     idempotency_key: str | None = None
     priority: int = 0
+    on_conflict: str = "return"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    compute_timeout: float | None = None
 
 
 DEFAULT_OPTIONS: Final = StartOptions()
@@ -78,6 +86,10 @@ class Service:
         """The workflows it knows."""
         return self.host.registry
 
+    def fresh_id(self, now_ms: int) -> str:
+        """An id for a new execution."""
+        return self._new_id(now_ms)
+
     def _now_ms(self) -> int:
         return int(self.ports.clock.now() * 1000)
 
@@ -90,9 +102,11 @@ class Service:
         `UnknownWorkflow` and `InvalidPayload` before anything is stored.
         """
         definition = self.host.resolve(workflow)
+        if options.on_conflict not in ("return", "reject", "restart"):
+            raise Conflict(f"on_conflict={options.on_conflict!r}: say 'return', 'reject' or 'restart'")
         info = self._info(definition, encode_payload(definition, payload), options)
         if not self.executions.create(info):
-            info = self._known(info)
+            info = self._known(info, options)
         self.send(self.host.steps_queue(info.queue), self.message(MessageKind.START, info, START))
         return info
 
@@ -115,6 +129,9 @@ class Service:
             concurrency_key=options.concurrency_key,
             initial_state=state,
             priority=options.priority,
+            attributes=dict(options.attributes) or None,
+            retention=self.host.settings.retention_seconds,
+            compute_limit=options.compute_timeout,
             run_deadline=None if options.run_timeout is None else now + int(options.run_timeout * 1000),
         )
         match options.queue:
@@ -126,13 +143,26 @@ class Service:
             case _:
                 return info
 
-    def _known(self, info: StartInfo) -> StartInfo:
+    def _known(self, info: StartInfo, options: StartOptions) -> StartInfo:
+        """An execution of this idempotency key exists: what to do about it."""
         meta = self.meta(info.execution)
-        if meta.info.payload != info.payload:
+        if options.on_conflict == "restart":
+            return self._restart(info, meta)
+        if options.on_conflict == "reject" or meta.info.payload != info.payload:
             raise Conflict(
-                f"execution {info.execution} of {info.workflow!r} was started with this idempotency key before, with "
-                "another payload; use another key, or the same payload"
+                f"workflow {info.workflow!r} was started with this idempotency key before (execution "
+                f"{info.execution}, {meta.status})"
+                + ("" if options.on_conflict == "reject" else ", with another payload")
             )
+        return meta.info
+
+    def _restart(self, info: StartInfo, meta: Meta) -> StartInfo:
+        """The next generation of the key, if the one before has ended; each has an id of its own, derived in turn."""
+        while meta.ended:
+            info = replace(info, execution=derived_id(self.project, meta.info.execution, "restart"))
+            if self.executions.create(info):
+                return info
+            meta = self.meta(info.execution)
         return meta.info
 
     def meta(self, execution: str) -> Meta:
@@ -140,6 +170,18 @@ class Service:
         meta = self.executions.get(self.project, execution)
         if meta is None:
             raise NotFound(f"there is no execution {execution!r} in project {self.project!r}")
+        return meta
+
+    def latest(self, execution: str) -> Meta:
+        """The record of an execution, or of the last one it was continued as."""
+        meta = self.meta(execution)
+        while meta.status == "continued":
+            successor = self.executions.get(
+                self.project, derived_id(self.project, meta.info.execution, "continued")
+            )
+            if successor is None:
+                return replace(meta, status="running")  # its start is under way
+            meta = successor
         return meta
 
     def result(self, meta: Meta) -> Any:

@@ -46,6 +46,7 @@ def child_info(
         session=child.session,
         user=child.user,
         deployment=parent.deployment,
+        retention=parent.retention,
         initial_state=child.initial_state,
         concurrency_key=child.concurrency_key,
         options=dict(child.options),
@@ -66,6 +67,7 @@ def with_settings(info: StartInfo, definition: Definition) -> StartInfo:
     )
     return replace(
         info,
+        compute_limit=info.compute_limit or definition.compute_timeout,
         queue=definition.queue_name,
         limit=queue.concurrency_limit if queue else None,
         run_deadline=info.run_deadline or deadline,

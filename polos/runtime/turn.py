@@ -27,6 +27,8 @@ from polos.runtime.host import Host, Lease
 from polos.runtime.steps import Job
 
 MAX_ROUNDS: Final = 1000
+LONGEST_RUN_SECONDS: Final = 366 * 86_400.0
+"""How long an execution may run before its first entries may be forgotten (with retention set)."""
 RUNS_STEPS: Final = frozenset({MessageKind.START, MessageKind.RUN})
 
 
@@ -55,6 +57,7 @@ class Turn:
         self.used = 0
         self.meta: Meta | None = None
         self.generation = 0
+        self._info: StartInfo | None = None
 
     def exclusive(self) -> AbstractContextManager[Any]:
         """Held while deciding and appending, not while steps run."""
@@ -117,7 +120,8 @@ class Turn:
         """Append at the tail this was decided from. False: somebody was first; their entries have been read."""
         name = names.journal(self.project, self.execution)
         entries = [self._in_order(entry) for entry in entries]
-        if self.ports.log.append(name, len(self.journal), [entry.encode() for entry in entries]):
+        texts = [entry.encode() for entry in entries]
+        if self.ports.log.append(name, len(self.journal), texts, expires_at=self._expires()):
             self.journal.extend(entries)
             if self.host.settings.cold:
                 self._compare_cold()
@@ -129,6 +133,11 @@ class Turn:
         """One that was made before others were appended is dated like the last of them: time never goes back."""
         last = self.journal.entries[-1].at if len(self.journal) else entry.at
         return entry if entry.at >= last else replace(entry, at=last)
+
+    def _expires(self) -> float | None:
+        """When the store may forget these entries: long after the record of the execution is gone."""
+        retention = self.host.settings.retention_seconds
+        return None if retention is None else self.ports.clock.now() + retention + LONGEST_RUN_SECONDS
 
     def append_own(self, make: Any) -> bool:
         """Append what `make()` says until it stands or `make` gives None. True if it stands."""
@@ -169,7 +178,9 @@ class Turn:
     @property
     def info(self) -> StartInfo:
         """The fixed facts of this execution, from its start entry."""
-        return StartInfo.from_data(self.journal.start.extra or {})
+        if self._info is None:
+            self._info = StartInfo.from_data(self.journal.start.extra or {})
+        return self._info
 
     @property
     def workflow(self) -> str:

@@ -1,0 +1,213 @@
+"""Acting on executions that exist: retry, fork, pause, go on; and finding them.
+
+An ended execution stays as it is. A retry or a fork is a new one whose journal begins with a copy of the earlier
+entries, so that nothing recorded before the chosen point runs again; the two are linked both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from polos.core.journal import COPIED, PAUSE, START, UNPAUSE, Entry, Kind
+from polos.core.messages import MessageKind
+from polos.core.start import StartInfo
+from polos.core.step import encode_payload
+from polos.errors import Conflict, NotFound
+from polos.runtime import names
+from polos.runtime.executions import Meta, decode
+from polos.runtime.service import Service
+
+COPY_KINDS: Final = frozenset({Kind.DONE, Kind.FAILED, Kind.RETRY, Kind.SIGNAL, Kind.PATCH})
+CHUNK: Final = 50
+UNCHANGED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which executions a list shows. Times are epoch milliseconds; attributes must all be equal."""
+
+    status: str | None = None
+    workflow: str | None = None
+    tree: str | None = None
+    session: str | None = None
+    user: str | None = None
+    attributes: Mapping[str, str] | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+    def accepts(self, meta: Meta) -> bool:
+        """Whether an execution is one of those asked for."""
+        info = meta.info
+        return (
+            self.status in (None, meta.status)
+            and self.workflow in (None, info.workflow)
+            and self.tree in (None, info.root_execution or info.execution)
+            and self.session in (None, info.session)
+            and self.user in (None, info.user)
+            and all(info.attributes.get(name) == value for name, value in (self.attributes or {}).items())
+            and (self.created_after is None or info.created_at > self.created_after)
+            and (self.created_before is None or info.created_at < self.created_before)
+        )
+
+
+class Control:
+    """The requests of one project about executions that exist."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    # --- again ----------------------------------------------------------------------------------------------------
+
+    def retry(self, execution: str) -> StartInfo:
+        """Go on with a failed, cancelled or timed-out execution from where it failed, as a new one.
+
+        Steps that were recorded do not run again; the step that failed starts with fresh attempts. A stalled one is
+        kicked instead and stays itself. `Conflict` if it has completed or is under way.
+        """
+        meta = self._service.meta(execution)
+        if meta.status == "stalled":
+            self._service.kick(execution)
+            return meta.info
+        if meta.status not in ("failed", "cancelled", "timed_out"):
+            raise Conflict(
+                f"execution {execution} is {meta.status}; only failed, cancelled, timed-out and stalled ones can be "
+                "retried (a completed one can be forked from a step)"
+            )
+        entries = self._entries(execution)
+        condemned = self._condemned(meta, entries)
+        return self._copy(meta, _without(entries, condemned), meta.info.payload)
+
+    def fork(self, execution: str, *, from_step: str | None = None, payload: Any = UNCHANGED) -> StartInfo:
+        """A new execution that takes over what was recorded before `from_step` (its key or verb:key; None: nothing).
+
+        `payload` replaces the input. `NotFound` if no such step was recorded.
+        """
+        meta = self._service.meta(execution)
+        definition = self._service.host.resolve(meta.info.workflow)
+        text = meta.info.payload if payload is UNCHANGED else encode_payload(definition, payload)
+        if from_step is None:
+            return self._copy(meta, [], text)
+        entries = self._entries(execution)
+        wanted = {from_step, f"run:{from_step}"}
+        cut = next((i for i, entry in enumerate(entries) if entry.address in wanted), None)
+        if cut is None:
+            recorded = ", ".join(dict.fromkeys(e.address for e in entries if e.kind in COPY_KINDS))
+            raise NotFound(
+                f"execution {execution} has recorded no step {from_step!r}; recorded: {recorded or 'none'}"
+            )
+        return self._copy(meta, entries[:cut], text)
+
+    def _entries(self, execution: str) -> list[Entry]:
+        log = names.journal(self._service.project, execution)
+        return [Entry.decode(text) for text in self._service.ports.log.read(log)]
+
+    def _condemned(self, meta: Meta, entries: list[Entry]) -> str | None:
+        """The address of the operation whose failure ended it: the last that failed, if the end names it."""
+        key = (meta.error or {}).get("step")
+        failed = [entry.address for entry in entries if entry.kind is Kind.FAILED]
+        named = [address for address in failed if key and address.partition(":")[2] == key]
+        return named[-1] if named else None
+
+    def _copy(self, meta: Meta, entries: Iterable[Entry], payload: str) -> StartInfo:
+        service, old = self._service, meta.info
+        now = int(service.ports.clock.now() * 1000)
+        new = replace(
+            old,
+            execution=service.fresh_id(now),
+            created_at=now,
+            payload=payload,
+            copy_of=old.execution,
+            seed=old.chance,
+            parent_key="",
+            root_execution="",
+            root_workflow="",
+            run_deadline=None if old.run_deadline is None else now + old.run_deadline - old.created_at,
+        )
+        journal = [self._start(new, now)]
+        journal += [replace(entry, by=COPIED) for entry in entries if entry.kind in COPY_KINDS]
+        log = names.journal(service.project, new.execution)
+        for i in range(0, len(journal), CHUNK):
+            service.ports.log.append(log, i, [entry.encode() for entry in journal[i : i + CHUNK]])
+        service.executions.create(new)
+        self._link(meta, new.execution)
+        service.kick(new.execution)
+        return new
+
+    def _start(self, info: StartInfo, now: int) -> Entry:
+        extra = info.to_data(payload=False)
+        definition = self._service.host.resolve(info.workflow)
+        extra["limited"] = info.limit is not None
+        extra["awaits_state"] = definition.state_schema is not None and info.initial_state is None
+        return Entry(Kind.START, START, COPIED, now, info.payload, extra=extra)
+
+    def _link(self, meta: Meta, copy: str) -> None:
+        """Note on the original that it was copied."""
+        while True:
+            copies = [*((meta.extra or {}).get("copies") or []), copy]
+            change = {"extra": {**(meta.extra or {}), "copies": copies}}
+            if self._service.executions.replace(meta, position=meta.position, change=change):
+                return
+            meta = self._service.meta(meta.info.execution)
+
+    # --- pause ----------------------------------------------------------------------------------------------------
+
+    def pause(self, execution: str) -> None:
+        """Begin nothing more: steps that run are recorded, news are kept, nothing new starts until `unpause`."""
+        self._signal(execution, PAUSE)
+
+    def unpause(self, execution: str) -> None:
+        """Go on with everything that is pending."""
+        self._signal(execution, UNPAUSE)
+
+    def _signal(self, execution: str, address: str) -> None:
+        meta = self._service.meta(execution)
+        if meta.ended:
+            raise Conflict(f"execution {execution} is {meta.status}: it has ended")
+        message = self._service.message(MessageKind.SIGNAL, meta.info)
+        self._service.send(names.NEWS_QUEUE, replace(message, key=f"{address}{message.token}"))
+
+    # --- finding --------------------------------------------------------------------------------------------------
+
+    def find(
+        self, wanted: Filter, *, limit: int = 50, cursor: str | None = None
+    ) -> tuple[list[Meta], str | None]:
+        """Executions, newest first, and where to go on. One page of work whatever the total.
+
+        The narrowest order that fits is read: attribute, tree, status, workflow, else all; what it does not decide is
+        filtered, so a page may hold fewer than `limit` and still have a successor.
+        """
+        page = self._page(wanted, limit, cursor)
+        metas = [decode(record) for record in page[0]]
+        return [meta for meta in metas if wanted.accepts(meta)], page[1]
+
+    def _page(self, wanted: Filter, limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
+        service, project = self._service, self._service.project
+        records = service.ports.records
+        if wanted.attributes:
+            name, value = next(iter(wanted.attributes.items()))
+            partition = names.attribute(project, name, value, 0, "").partition
+            page = records.query(partition, limit=limit, reverse=True, cursor=cursor)
+            keys = [names.meta(project, record.value) for record in page.records]
+            found = records.get_many(keys)
+            return [found[key] for key in keys if key in found], page.cursor
+        index, partition = "created", f"{project}|executions"
+        if wanted.tree:
+            index, partition = "tree", f"{project}|tree|{wanted.tree}"
+        elif wanted.status:
+            index, partition = "status", f"{project}|status|{wanted.status}"
+        elif wanted.workflow:
+            index, partition = "workflow", f"{project}|workflow|{wanted.workflow}"
+        page = records.find(index, partition, limit=limit, reverse=True, cursor=cursor)
+        return list(page.records), page.cursor
+
+
+def _without(entries: list[Entry], condemned: str | None) -> list[Entry]:
+    """Everything before the failure, without the earlier attempts of what failed; all of it if the body itself raised."""
+    if condemned is None:
+        return entries
+    cut = max(
+        i for i, entry in enumerate(entries) if entry.address == condemned and entry.kind is Kind.FAILED
+    )
+    return [entry for entry in entries[:cut] if entry.address != condemned]
