@@ -18,7 +18,7 @@ _APPEND_ONE: Final = (
     "INSERT OR IGNORE INTO entries (id, body) SELECT (id << 32) | ?, ? FROM logs WHERE name = ?"
 )
 _LOG_ID: Final = "SELECT id FROM logs WHERE name = ?"
-_NEW_LOG: Final = "INSERT INTO logs (name) VALUES (?)"
+_NEW_LOG: Final = "INSERT INTO logs (name) VALUES (?) RETURNING id"
 _INSERT: Final = "INSERT INTO entries (id, body, expires_at) VALUES (?, ?, ?)"
 _BODIES: Final = "SELECT body FROM entries WHERE id >= ? AND id < ? ORDER BY id"
 _LAST: Final = "SELECT id FROM entries WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1"
@@ -122,11 +122,8 @@ class SqliteLog:
 
     def _number(self, log: str) -> int:
         """The number of the log, which is made if there is none. In a transaction."""
-        known = self._database.row(_LOG_ID, (log,))
-        if known:
-            return int(known[0])
-        self._database.run(_NEW_LOG, (log,))
-        return self._database.last_id()
+        known = self._database.row(_LOG_ID, (log,)) or self._database.rows(_NEW_LOG, (log,))[0]
+        return int(known[0])
 
     def _insert(self, number: int, position: int, entries: Sequence[str], expires_at: float | None) -> None:
         first = (number << POSITION_BITS) + position

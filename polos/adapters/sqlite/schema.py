@@ -104,9 +104,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
         StoreTooNew: A newer polos wrote it.
         StoreError: It is a database of something else.
     """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    version, owner, tables = _identity(connection)
     if owner not in {0, APPLICATION_ID} or (owner == 0 and (tables or version)):
         raise StoreError(
             f"{path} is an SQLite database, but not one of polos (application_id {owner}); "
@@ -118,6 +116,21 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
             "Upgrade polos-worker, or give it another path to begin a new store"
         )
     return version
+
+
+def _identity(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """(version, owner, number of tables) at one moment: in between, another process may be making the tables."""
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        if alone:
+            connection.execute("ROLLBACK")
+    return version, owner, tables
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
