@@ -121,7 +121,10 @@ class LoopTask:
 
 
 class LocalRunner:
-    """Runs steps in this process. One runner serves one invocation; loop and threads belong to the worker."""
+    """Runs steps in this process. One runner serves one invocation; loop and threads belong to the worker.
+
+    `on_stuck(address)` is told of a sync step that has not stopped `grace` seconds after its timeout.
+    """
 
     def __init__(
         self,
@@ -130,7 +133,9 @@ class LocalRunner:
         now_ms: Callable[[], int],
         *,
         on_stuck: Callable[[str], None] | None = None,
+        grace: float = GRACE_SECONDS,
     ) -> None:
+        self.grace = grace
         self._loop = loop
         self._threads = threads
         self._now_ms = now_ms
@@ -250,7 +255,7 @@ class _Watch:
                 return
             self._over = True
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Abort))
-        if not self._ended.wait(GRACE_SECONDS):
+        if not self._ended.wait(self._runner.grace):
             self._runner.stuck(self._job)
         self._runner.report(Finished(self._job, None, _timed_out(self._job, None), self._started))
 
@@ -264,5 +269,5 @@ def _timed_out(job: Job, error: BaseException | None) -> BaseException:
 def _is_async_callable(function: Any) -> bool:
     inner = getattr(function, "func", function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
-        getattr(type(inner), "__call__", None)
+        getattr(type(inner), "__call__", None)  # noqa: B004 (an object is called by its class)
     )

@@ -1,0 +1,5 @@
+"""Every few minutes: executions that have been silent for too long."""
+
+from polos.entry.functions import process_functions
+
+handler = process_functions().sweeper
