@@ -20,6 +20,7 @@ from polos.adapters.clock import SystemClock, VirtualClock
 from polos.adapters.memory import MemoryStore
 from polos.adapters.sqlite import SqliteStore
 from polos.ports import Delivery, Page, Ports
+from polos.testing.moto import MotoHarness
 
 PATIENCE = 5.0
 """Seconds of the store's own time that a test would wait on a real clock; anything longer needs a virtual one."""
@@ -112,6 +113,14 @@ def open_sqlite(path: Path, *, live: bool) -> Iterator[World]:
         yield World(store.ports, virtual=not live, fire=store.timers.fire_due, purge=store.purge)
 
 
+@contextmanager
+def open_moto(path: Path, *, live: bool) -> Iterator[World]:
+    """The AWS adapters over moto in this process."""
+    del path
+    with MotoHarness(queues=[], clock=SystemClock() if live else VirtualClock()) as aws:
+        yield World(aws.ports(), virtual=not live, fire=aws.fire_due, purge=aws.purge_expired)
+
+
 @dataclass(frozen=True)
 class Adapter:
     """How to make a world, and the pytest marks of the tests that use it (`emulator`, `slow`)."""
@@ -123,4 +132,5 @@ class Adapter:
 ADAPTERS: dict[str, Adapter] = {
     "memory": Adapter(open_memory),
     "sqlite": Adapter(open_sqlite),
+    "aws-moto": Adapter(open_moto),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,8 @@ class Aws:
     Args:
         settings: Where the stack's resources are.
         clock: Tells the time, and sleeps between attempts.
-        session: The boto3 session to take credentials from; the default one's chain if None.
+        session: The boto3 session to take credentials from; the default chain's if None.
+        clients: Clients made already (by `make_client`), by service; they hold no state and may be shared.
         chance: Gives a float in [0, 1) for each wait.
     """
 
@@ -66,6 +67,7 @@ class Aws:
         *,
         clock: Clock,
         session: boto3.Session | None = None,
+        clients: Mapping[str, Any] | None = None,
         patience: Patience = Patience(),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -74,7 +76,7 @@ class Aws:
         self.patience = patience
         self.chance = chance
         self._session = session
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[str, Any] = dict(clients or {})
         self._lock = threading.Lock()  # making clients is not safe in threads, using them is
 
     def client(self, service: str) -> Any:
@@ -148,16 +150,20 @@ class Aws:
     def _make(self, service: str) -> Any:
         if self._session is None:
             self._session = boto3.Session(region_name=self.settings.region)
-        endpoint = self.settings.endpoint
-        config = Config(
-            region_name=self.settings.region,
-            connect_timeout=_CONNECT_TIMEOUT,
-            read_timeout=_READ_TIMEOUT[service],
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=32,
-            tcp_keepalive=True,
-            user_agent_extra="polos",
-            # Emulators on an address of their own have no host name per bucket.
-            s3={"addressing_style": "path"} if endpoint else None,
-        )
-        return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+        return make_client(self._session, service, self.settings)
+
+
+def make_client(session: boto3.Session, service: str, settings: AwsSettings) -> Any:
+    """A client of `service` as `Aws` uses it: one attempt, our timeouts."""
+    config = Config(
+        region_name=settings.region,
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT[service],
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        max_pool_connections=32,
+        tcp_keepalive=True,
+        user_agent_extra="polos",
+        # Emulators on an address of their own have no host name per bucket.
+        s3={"addressing_style": "path"} if settings.endpoint else None,
+    )
+    return session.client(service, endpoint_url=settings.endpoint, config=config)  # type: ignore[call-overload]

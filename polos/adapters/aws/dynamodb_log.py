@@ -28,7 +28,7 @@ from polos.adapters.aws.deletions import delete_items
 from polos.adapters.aws.entries import Entries, Item, at, marker, position_of, same_entry, stands
 from polos.adapters.aws.failures import Refused
 from polos.adapters.aws.transactions import CONDITION, transact
-from polos.adapters.limits import check_entries, check_limit, check_name, check_position
+from polos.adapters.limits import check_entries, check_name, check_position
 from polos.errors import StoreError, TryAgain
 from polos.ports import Blobs
 
@@ -38,6 +38,7 @@ _REFUSED: Final = "ConditionalCheckFailedException"
 
 _TAIL_BELIEVED: Final = 20.0  # seconds; whoever deletes a log must be heard of at last
 _TAILS_KEPT: Final = 10_000
+_PUBLISH_ATTEMPTS: Final = 25  # about 20 s
 _FETCHERS: Final = 8
 
 
@@ -93,26 +94,27 @@ class DynamoLog:
         check_entries(log, entries)
         if once is not None:
             check_name(once, "publish")
-        clock, patience = self._aws.clock, self._aws.patience
+        clock = self._aws.clock
         together = len(entries) > 1 or once is not None
         items = self._items(log, entries, expires_at, together=together, publisher=os.urandom(9))
-        started, repeat = clock.monotonic(), 0
-        tail = self._tails.get(log, started)
-        while True:
+        tail = self._tails.get(log, clock.monotonic())
+        for repeat in range(_PUBLISH_ATTEMPTS):
             tail = self.tail(log) if tail is None else tail
             position = self._publish_at(
                 tail, items, marker=None if once is None else marker(log, once, tail, expires_at)
             )
             if position is not None:
-                self._tails.put(log, position + len(entries), clock.monotonic())
-                return position
-            if clock.monotonic() - started > patience.budget:
-                raise TryAgain(
-                    f"log {log!r}: {repeat + 1} times in a row somebody else published first; publish several entries "
-                    "in one call, or spread the publishers over several topics"
+                lives = (
+                    _TAIL_BELIEVED if expires_at is None else min(_TAIL_BELIEVED, expires_at - clock.now())
                 )
+                self._tails.put(log, position + len(entries), until=clock.monotonic() + lives)
+                return position
             self._aws.pause(repeat)  # before the look at the tail, which is to be fresh
-            tail, repeat = None, repeat + 1
+            tail = None
+        raise TryAgain(
+            f"log {log!r}: {_PUBLISH_ATTEMPTS} times in a row somebody else published first; publish several entries "
+            "in one call, or spread the publishers over several topics"
+        )
 
     def delete(self, log: str) -> None:
         """Forget the whole log, markers and blobs included, from its end to its beginning. A repeat does nothing."""
@@ -131,8 +133,8 @@ class DynamoLog:
         """The entries from `start` on, in order, all or the first `limit`. See `polos.ports.Log.read`."""
         check_name(log, "log")
         check_position(log, start)
-        if limit is not None:
-            check_limit(limit)
+        if limit is not None and limit < 1:
+            return []
         standing = self._standing(log, start, limit)
         texts = self._texts(standing)
         if not standing:
@@ -277,18 +279,20 @@ class _Tails:
     """The tails as this process last saw them. A log only grows, so one may be too low, which costs one refusal."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[int, float]] = (
+            OrderedDict()
+        )  # the tail, and until when it is believed
         self._lock = threading.Lock()
 
     def get(self, log: str, now: float) -> int | None:
         with self._lock:
-            tail, at = self._seen.get(log, (0, -_TAIL_BELIEVED))
-            return tail if now - at < _TAIL_BELIEVED else None
+            tail, until = self._seen.get(log, (0, now))
+            return tail if now < until else None
 
-    def put(self, log: str, tail: int, now: float) -> None:
+    def put(self, log: str, tail: int, *, until: float) -> None:
         with self._lock:
             self._seen.pop(log, None)
-            self._seen[log] = (tail, now)
+            self._seen[log] = (tail, until)
             if len(self._seen) > _TAILS_KEPT:
                 self._seen.popitem(last=False)
 

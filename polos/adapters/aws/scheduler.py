@@ -54,7 +54,8 @@ class SchedulerTimers:
         now = self._aws.clock.now()
         aim = int(due // _MINUTE) * _MINUTE - _MINUTE
         if aim < now + _TOO_SOON:
-            self._queue.send(queue, [Outgoing(body, delay=max(0.0, due - now))])
+            if not self._stands(_one_shot_name(name)):
+                self._queue.send(queue, [Outgoing(body, delay=max(0.0, due - now))])
             return
         schedule = self._schedule(f"at({_moment(aim)})", "UTC", queue, wrap(body))
         self._create_once(_one_shot_name(name), schedule | {"ActionAfterCompletion": "DELETE"})
@@ -118,10 +119,7 @@ class SchedulerTimers:
         One that has fired is as good as gone, though AWS takes a while to delete it.
         """
         for repeat in range(self._aws.patience.attempts):
-            if self._create(name, schedule):
-                return
-            standing = self._expression(name)
-            if standing is not None and standing > f"at({_moment(self._aws.clock.now())})":
+            if self._create(name, schedule) or self._stands(name):
                 return
             self._delete(name)
             self._aws.pause(repeat)
@@ -129,12 +127,13 @@ class SchedulerTimers:
             f"schedule {name} of an earlier timer has fired and is not yet deleted; try again later"
         )
 
-    def _expression(self, name: str) -> str | None:
+    def _stands(self, name: str) -> bool:
+        """Whether there is a one-shot schedule of that name which has not fired yet."""
         try:
             answer = self._call("get_schedule", hear=_UNKNOWN, Name=name)
         except Refused:
-            return None
-        return str(answer["ScheduleExpression"])
+            return False
+        return str(answer["ScheduleExpression"]) > f"at({_moment(self._aws.clock.now())})"
 
     def _put(self, name: str, schedule: dict[str, Any]) -> None:
         while not self._create(name, schedule):

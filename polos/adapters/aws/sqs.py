@@ -16,7 +16,7 @@ from polos.adapters.aws.bodies import unwrap, wrap
 from polos.adapters.aws.clients import Aws
 from polos.adapters.aws.failures import Refused
 from polos.adapters.aws.settings import AwsSettings
-from polos.adapters.limits import MESSAGE_BYTES, check_limit, check_messages, utf8_size
+from polos.adapters.limits import MESSAGE_BYTES, check_limit, check_messages, check_name, utf8_size
 from polos.errors import StoreError, TryAgain
 from polos.ports import Delivery, Depth, Outgoing
 
@@ -70,6 +70,8 @@ class SqsQueue:
         looked at after each such second.
         """
         check_limit(limit)
+        for queue in queues:
+            check_name(queue, "queue")
         visible = _visibility(visibility)
         started = self._aws.clock.monotonic()
         alone = len(queues) == 1 and wait >= _ROUND

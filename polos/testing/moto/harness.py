@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import threading
@@ -18,7 +19,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from polos.adapters.aws import tables
-from polos.adapters.aws.clients import Aws
+from polos.adapters.aws.clients import Aws, make_client
 from polos.adapters.aws.dynamodb_log import DynamoLog
 from polos.adapters.aws.dynamodb_records import DynamoRecords
 from polos.adapters.aws.s3 import S3Blobs
@@ -36,6 +37,14 @@ from polos.testing.moto.schedules import Schedules
 REGION: Final = "us-east-1"
 ACCOUNT: Final = DEFAULT_ACCOUNT_ID
 
+_SETTINGS: Final = AwsSettings(
+    log_table="polos-logs",
+    record_table="polos-records",
+    bucket="polos-values",
+    schedule_group="polos",
+    schedule_role_arn=f"arn:aws:iam::{ACCOUNT}:role/polos-scheduler",
+    region=REGION,
+)
 _POLL: Final = 0.02  # seconds between two looks at a queue in a long poll on a real clock
 _VISIBILITY: Final = 900
 _AMBIENT: Final = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
@@ -76,15 +85,7 @@ class MotoHarness:
         self._undo = contextlib.ExitStack()
         self._dynamo: dynamodb.Dynamo | None = None
         self._schedules: Schedules | None = None
-        self.settings = AwsSettings(
-            log_table="polos-logs",
-            record_table="polos-records",
-            bucket="polos-values",
-            schedule_group="polos",
-            schedule_role_arn=f"arn:aws:iam::{ACCOUNT}:role/polos-scheduler",
-            region=REGION,
-            queues=self._queues,
-        )
+        self.settings = dataclasses.replace(_SETTINGS, queues=self._queues)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -133,7 +134,8 @@ class MotoHarness:
 
     def aws(self) -> Aws:
         """A new `Aws` of this stack, as a Lambda function makes one when it starts."""
-        return Aws(self.settings, clock=self.clock, session=_session())
+        clients = {service: _client(service) for service in ("dynamodb", "sqs", "scheduler", "s3")}
+        return Aws(self.settings, clock=self.clock, clients=clients)
 
     def ports(self) -> Ports:
         """The AWS adapters, new ones: what they cache is their own, as in a process of its own."""
@@ -295,13 +297,13 @@ class _Queues(dict[str, str]):
 
 @functools.cache
 def _session() -> boto3.Session:
-    """One for all harnesses of the process: it costs a tenth of a second, and holds no state."""
     return boto3.Session(region_name=REGION, aws_access_key_id="moto", aws_secret_access_key="moto")  # noqa: S106
 
 
 @functools.cache
 def _client(service: str) -> Any:
-    return _session().client(service)  # type: ignore[call-overload]
+    """One for all harnesses of the process: clients hold no state, and take a while to make."""
+    return make_client(_session(), service, _SETTINGS)
 
 
 @contextlib.contextmanager
