@@ -50,10 +50,15 @@ class Dispatch:
         self._holding = Holding(turn)
         self._deadline_sent = False
         self._asked_state = False
+        self._handled = -1
         self._reset()
 
     def _reset(self) -> None:
-        """Look at a new replay from its beginning (each send is idempotent by key)."""
+        """Look at a new replay from its beginning; up to `_handled` it says what the former one said.
+
+        A replay is made anew where a provisional `patched` was overtaken: at a tail that was not mine, so nothing of
+        that branch was sent.
+        """
         self._generation = self._turn.generation
         self._seen_requests = self._seen_releases = self._seen_freed = 0
         self._seen_runnable = self._seen_effects = self._seen_abandoned = self._seen_status = 0
@@ -76,6 +81,7 @@ class Dispatch:
             self._abandoned(replay)
             self._status(replay)
             self._flush()
+            self._handled = replay.position
             if self._places(replay):
                 continue
             if not self._end(replay):
@@ -89,6 +95,10 @@ class Dispatch:
             0 < position <= len(self._turn.journal)
             and self._turn.journal.entries[position - 1].by in self._turn.tokens
         )
+
+    def _to_do(self, position: int) -> bool:
+        """Mine, and not handled by this invocation yet: each position once."""
+        return position > self._handled and self.mine(position)
 
     def token_at(self, position: int) -> str:
         """The token an entry of mine gets that follows from this position."""
@@ -141,7 +151,7 @@ class Dispatch:
         effects = replay.effects[self._seen_effects :]
         self._seen_effects += len(effects)
         for position, effect in effects:
-            if self.mine(position) and not self._long_ago(position):
+            if self._to_do(position) and not self._long_ago(position):
                 self._carry_out(effect)
 
     def _long_ago(self, position: int) -> bool:
@@ -188,7 +198,7 @@ class Dispatch:
             return
         for position, issued in fresh:
             current = issued.pending and issued.runnable_at == position
-            if current and self.mine(position) and issued.address not in self._turn.running:
+            if current and self._to_do(position) and issued.address not in self._turn.running:
                 self._issue(issued, position)
 
     def _issue(self, issued: Issued, position: int) -> None:
@@ -350,7 +360,7 @@ class Dispatch:
         abandoned = replay.abandoned[self._seen_abandoned :]
         self._seen_abandoned += len(abandoned)
         for issued in abandoned:
-            if isinstance(issued.operation, CallChild) and self.mine(issued.abandoned_at or 0):
+            if isinstance(issued.operation, CallChild) and self._to_do(issued.abandoned_at or 0):
                 child = issued.operation.child
                 message = self._turn.message(MessageKind.SIGNAL, CANCEL)
                 self._send(
@@ -361,7 +371,7 @@ class Dispatch:
     def _status(self, replay: Replay) -> None:
         changes = replay.status_changes[self._seen_status :]
         self._seen_status += len(changes)
-        if replay.done_at is None and any(self.mine(position) for position, _ in changes):
+        if replay.done_at is None and any(self._to_do(position) for position, _ in changes):
             self._turn.show(replay.status)
 
     # --- the end ----------------------------------------------------------------------------------------------------
