@@ -67,11 +67,15 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`cron=None`: the workflow may be scheduled later, at run time."""
+    """`cron=None`: the workflow may be scheduled later, at run time.
+
+    `overlap`: "allow" starts every tick; "skip" leaves out a tick while the run of an earlier one is under way.
+    """
 
     cron: str | None = None
     timezone: str = "UTC"
     key: str = "global"
+    overlap: str = "allow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,17 @@ class BatchEventPayload(BaseModel):
     events: list[EventPayload]
 
 
+class SchedulePayload(BaseModel):
+    """What a scheduled execution is given. `timestamp` is the time it was due, not when it began."""
+
+    timestamp: datetime
+    last_timestamp: datetime | None = None
+    timezone: str = "UTC"
+    schedule_id: str
+    key: str = "global"
+    upcoming: datetime | None = None
+
+
 class BatchWorkflowInput(BaseModel):
     """One execution to start: which workflow, with what."""
 

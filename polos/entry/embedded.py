@@ -26,6 +26,7 @@ from polos.runtime.client import activate, deactivate
 from polos.runtime.engine import Engine
 from polos.runtime.executions import Meta
 from polos.runtime.host import Host, Settings
+from polos.runtime.schedules import apply_code
 from polos.runtime.service import Service, StartOptions
 from polos.runtime.steps import LocalRunner, WorkerLoop
 from polos.runtime.sweeper import sweep
@@ -73,6 +74,7 @@ class Embedded:
         self._worker = WorkerPool(Engine(self.host), threads=threads, chores=self._chores()) if work else None
         if self._worker is not None:
             self.store.recover(thorough=True)
+            apply_code(self.host, project)
             self._worker.start()
 
     def _chores(self) -> list[Any]:

@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from polos.core.messages import Message
+from polos.core.messages import Message, MessageKind
+from polos.errors import PolosError
 from polos.runtime.host import Endless, Host, Lease, guarded
 from polos.runtime.invocation import Invocation
+from polos.runtime.publishing import Publisher
+from polos.runtime.schedules import tick
+from polos.runtime.topics import Topics
+from polos.runtime.triggers import look
 from polos.runtime.turn import Turn
 
 
@@ -29,8 +34,24 @@ class Engine:
         prevents it from finishing: then none may be acknowledged.
         """
         held = lease or Endless()
+        if not messages[0].execution:
+            self._handle_other(messages[0])
+            return
         turn = Turn(self.host, guarded(self.host.ports, held.check), messages, lease=held, dead=dead)
         try:
             Invocation(turn).run()
         finally:
             turn.close()
+
+    def _handle_other(self, message: Message) -> None:
+        """A message about a topic or a schedule: no execution's turn."""
+        match message.kind:
+            case MessageKind.TICK:
+                tick(self.host, message)
+            case MessageKind.NOTIFY if message.workflow:
+                look(self.host, message)
+            case MessageKind.NOTIFY:
+                topics = Topics(self.host.ports, message.project)
+                Publisher(self.host, message.project, topics).notify(message.key)
+            case _:
+                raise PolosError(f"a {message.kind} message names no execution")

@@ -48,3 +48,18 @@ def state(project: str, workflow: str, state_key: str) -> Key:
 def attribute(project: str, name: str, value: str, created_at: int, execution: str) -> Key:
     """The record by which an execution is found by one of its attributes."""
     return Key(f"{project}|attribute|{len(name)}|{name}={value}", f"{created_at:013d}|{execution}")
+
+
+def source(project: str, execution: str) -> Key:
+    """The record of where the code of an execution was found by the command that started it."""
+    return Key(f"{project}|execution|{execution}", "source")
+
+
+def trigger(project: str, workflow: str, topic: str) -> str:
+    """The log of a trigger."""
+    return f"{project}|trigger|{len(workflow)}|{workflow}|{topic}"
+
+
+def schedules(project: str) -> str:
+    """The partition of a project's schedules."""
+    return f"{project}|schedules"

@@ -6,7 +6,7 @@ The HTTP API, the embedded runtime and the command line are thin layers over thi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ from polos.ports import Outgoing, Ports
 from polos.runtime import names
 from polos.runtime.executions import Executions, Meta
 from polos.runtime.host import Host
+from polos.runtime.publishing import NewEvent, Publisher
+from polos.runtime.schedules import Schedules
 from polos.runtime.starts import root_info
 from polos.runtime.topics import Event, Topics, iso
 
@@ -249,6 +251,24 @@ class Service:
         message = self.message(MessageKind.SIGNAL, info, f"suspend:{key}")
         self.send(names.NEWS_QUEUE, replace(message, value=event.to_json()))
         return event
+
+    # --- events and schedules ---------------------------------------------------------------------------------------
+
+    def publish(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[Event]:
+        """Publish (type, data) pairs in order. `NotStorable` if one cannot be stored: then none is published."""
+        codec = codec_for(root="data")
+        new = [NewEvent(self.host.token(), kind or "", codec.encode(data)) for kind, data in events]
+        return Publisher(self.host, self.project, self.topics).publish(topic, new)
+
+    @property
+    def topics(self) -> Topics:
+        """The topics of this project."""
+        return Topics(self.ports, self.project)
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of this project."""
+        return Schedules(self.ports, self.project)
 
     # --- sending --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ whichever comes second sees the other. What travels to the waiter is a hint; it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from polos.runtime import names
 
 FORMAT: Final = 1
 PAGE: Final = 100
+BATCH: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,20 @@ class Topics:
         name = names.topic(self._project, topic)
         position = self._ports.log.publish(name, [f"{head}\n{data}"], once=event_id if once else None)
         return Event(position + 1, topic, event_id, event_type, data, at)
+
+    def publish_all(self, topic: str, events: Sequence[tuple[str, str, str]]) -> list[Event]:
+        """Append several (id, type, data) side by side, in order; they are not made once."""
+        at = int(self._ports.clock.now() * 1000)
+        texts = [
+            json.dumps({"v": FORMAT, "id": id_, "type": type_, "t": at}, ensure_ascii=False) + f"\n{data}"
+            for id_, type_, data in events
+        ]
+        name, published = names.topic(self._project, topic), []
+        for start in range(0, len(texts), BATCH):
+            position = self._ports.log.publish(name, texts[start : start + BATCH])
+            for i, (id_, type_, data) in enumerate(events[start : start + BATCH]):
+                published.append(Event(position + i + 1, topic, id_, type_, data, at))
+        return published
 
     def read(self, topic: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events with a sequence above `after`, in order."""

@@ -1,0 +1,114 @@
+"""Triggers: workflows that start on events of a topic, each event exactly once.
+
+A trigger is a log. Its entries fix which events start which execution: (from, to], and the id of the execution is
+derived from the trigger and the position of the entry. Whoever appended an entry starts its execution, and does so
+again when its message comes again; so an event is never missed and never starts two (rule 7).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+from polos.core.definitions import Definition, Trigger
+from polos.core.ids import derived_id
+from polos.core.journal import START
+from polos.core.messages import Message, MessageKind
+from polos.ports import Outgoing
+from polos.runtime import names
+from polos.runtime.host import Host
+from polos.runtime.starts import root_info
+from polos.runtime.topics import Event, Topics
+
+FORMAT: Final = 1
+ROUNDS: Final = 1000
+
+
+class TriggerRun:
+    """Handles one look at one trigger."""
+
+    def __init__(self, host: Host, definition: Definition, trigger: Trigger, message: Message) -> None:
+        self._host = host
+        self._ports = host.ports
+        self._definition = definition
+        self._trigger = trigger
+        self._message = message
+        self._log = names.trigger(message.project, definition.id, trigger.topic)
+        self._topics = Topics(host.ports, message.project)
+
+    def run(self) -> None:
+        """Append what has come since the last entry, in extents, and start what entries with my token say."""
+        entries = self._read(0)
+        self._start_mine(entries, 0)
+        for _ in range(ROUNDS):
+            last = entries[-1]["to"] if entries else 0
+            extent = self._next(last)
+            if extent is None:
+                return
+            entry = {"v": FORMAT, "from": last, "to": extent, "by": self._message.token}
+            if self._ports.log.append(self._log, len(entries), [json.dumps(entry)]):
+                entries.append(entry)
+                self._start(len(entries) - 1, entry)
+            else:
+                entries += self._read(len(entries))
+
+    def _read(self, start: int) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self._ports.log.read(self._log, start)]
+
+    def _start_mine(self, entries: list[dict[str, Any]], offset: int) -> None:
+        for position, entry in enumerate(entries, offset):
+            if entry["by"] == self._message.token:
+                self._start(position, entry)
+
+    def _next(self, last: int) -> int | None:
+        """Where the next extent ends; None: nothing to start yet (then a look is sent for when there is)."""
+        size = self._trigger.batch_size
+        events = self._topics.read(self._trigger.topic, last, size)
+        if len(events) >= size:
+            return last + size
+        if not events or self._trigger.batch_timeout is None:
+            return None
+        due = events[0].at / 1000 + self._trigger.batch_timeout
+        if due <= self._ports.clock.now():
+            return last + len(events)
+        self._look_again(due)
+        return None
+
+    def _look_again(self, due: float) -> None:
+        message = replace(self._message, token=self._host.token(), due=due)
+        delay = due - self._ports.clock.now()
+        if delay <= self._ports.queue.max_delay:
+            self._ports.queue.send(names.NEWS_QUEUE, [Outgoing(message.encode(), delay)])
+        else:
+            self._ports.timers.at(
+                f"{message.project}|{message.token}", due, names.NEWS_QUEUE, message.encode()
+            )
+
+    def _start(self, position: int, entry: dict[str, Any]) -> None:
+        events = self._topics.read(self._trigger.topic, entry["from"], entry["to"] - entry["from"])
+        execution = derived_id(self._log, str(position))
+        info = root_info(
+            self._definition,
+            project=self._message.project,
+            execution=execution,
+            payload=self._payload(events),
+            now_ms=int(self._ports.clock.now() * 1000),
+            retention=self._host.settings.retention_seconds,
+        )
+        self._host.executions.create(info)
+        start = Message(MessageKind.START, info.project, self._host.token(), execution, info.workflow, START)
+        queue = self._host.steps_queue(info.queue)
+        self._ports.queue.send(queue, [Outgoing(start.encode(), group=execution)])
+
+    def _payload(self, events: list[Event]) -> str:
+        if self._trigger.batch_size == 1 and self._trigger.batch_timeout is None:
+            return events[0].to_json()
+        return f'{{"events": [{", ".join(event.to_json() for event in events)}]}}'
+
+
+def look(host: Host, message: Message) -> None:
+    """Handle a NOTIFY: of one trigger if it names a workflow, else of all triggers of its topic."""
+    definition = host.registry.find(message.workflow)
+    if definition is not None and definition.trigger is not None:
+        TriggerRun(host, definition, definition.trigger, message).run()
