@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -126,7 +126,7 @@ _BEDROCK: Final = re.compile(
 class Prices:
     """The price table: `LIST_PRICES`, with `overrides` (model name -> price) before it."""
 
-    overrides: Mapping[str, Price] = MappingProxyType({})
+    overrides: Mapping[str, Price] = field(default_factory=dict)
 
     def price(self, model: str) -> Price | None:
         """The price of a model by its name, its name without path and region, or without its date; None: unknown.

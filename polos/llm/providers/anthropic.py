@@ -45,6 +45,8 @@ def bindable(schema: JsonObject) -> bool:
 class Anthropic(SdkProvider):
     """Claude, with prompt cache marks and thinking kept for the next turn."""
 
+    _named = ("model", "max_tokens", "messages")
+
     def __init__(self, endpoint: Endpoint = ANTHROPIC, **options: Any) -> None:
         super().__init__(endpoint, **options)
 
@@ -62,7 +64,5 @@ class Anthropic(SdkProvider):
     def _client(self, sdk: Any, **options: Any) -> Any:
         return sdk.AsyncAnthropic(**options)
 
-    async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
-        # By `extra_body`: the SDK's types lag behind, and leave out `temperature`, which older models take.
-        named = {name: body.pop(name) for name in ("model", "max_tokens", "messages")}
-        return await client.messages.create(**named, extra_body=body, **options)
+    def _method(self, client: Any) -> Any:
+        return client.messages.create

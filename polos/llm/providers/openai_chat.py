@@ -18,6 +18,8 @@ from polos.llm.request import ModelRequest
 class OpenAIChat(SdkProvider):
     """A provider that speaks Chat Completions as its row in `compatible.ROWS` says."""
 
+    _named = ("model", "messages")
+
     def __init__(self, row: Compatible, **options: Any) -> None:
         super().__init__(row.endpoint(), **options)
         self._row = row
@@ -46,7 +48,5 @@ class OpenAIChat(SdkProvider):
     def _client(self, sdk: Any, **options: Any) -> Any:
         return sdk.AsyncOpenAI(**options)
 
-    async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
-        return await client.chat.completions.create(
-            model=body.pop("model"), messages=body.pop("messages"), extra_body=body, **options
-        )
+    def _method(self, client: Any) -> Any:
+        return client.chat.completions.create

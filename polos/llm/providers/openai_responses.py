@@ -28,6 +28,8 @@ _NO_SCHEMA: Final = re.compile(r"gpt-3|gpt-4(-|$)|gpt-4o-2024-05-13|chatgpt")
 class OpenAIResponses(SdkProvider):
     """Models of OpenAI (or Azure) over the Responses API; stateless, with reasoning kept by us."""
 
+    _named = ("model", "input")
+
     def __init__(self, endpoint: Endpoint = OPENAI, **options: Any) -> None:
         super().__init__(endpoint, **options)
 
@@ -44,7 +46,5 @@ class OpenAIResponses(SdkProvider):
     def _client(self, sdk: Any, **options: Any) -> Any:
         return sdk.AsyncOpenAI(**options)
 
-    async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
-        return await client.responses.create(
-            model=body.pop("model"), input=body.pop("input"), extra_body=body, **options
-        )
+    def _method(self, client: Any) -> Any:
+        return client.responses.create

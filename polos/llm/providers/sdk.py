@@ -6,6 +6,7 @@ The knowledge of a wire format is in its pure half (`Wire`): a request to a JSON
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import ssl
@@ -13,7 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from functools import cache
+from typing import Any, ClassVar, Final, Protocol
 
 from polos.llm.errors import ModelError, ProviderUnavailable
 from polos.llm.events import Done, StreamEvent
@@ -86,6 +88,9 @@ class Broken(Exception):
 class SdkProvider(ABC):
     """A provider reached by an SDK. Keeps connections between calls, and nothing else."""
 
+    _named: ClassVar[tuple[str, ...]]
+    """The parameters that the SDK's method wants by name."""
+
     def __init__(
         self, endpoint: Endpoint, *, requests: RequestGuard = guard, environ: Mapping[str, str] = os.environ
     ) -> None:
@@ -112,8 +117,8 @@ class SdkProvider(ABC):
         """A new async client of the SDK, with these options."""
 
     @abstractmethod
-    async def _create(self, client: Any, body: dict[str, Any], **options: Any) -> Any:
-        """The SDK's call."""
+    def _method(self, client: Any) -> Any:
+        """The client's method that makes the call."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         """Ask, and yield what comes; see `polos.llm.port.Provider.stream`."""
@@ -122,7 +127,11 @@ class SdkProvider(ABC):
         async with self._session(request) as (sdk, client):
             options = {name: body.pop(name) for name in ("extra_headers", "extra_query") if name in body}
             timeout = sdk.Timeout(request.timeout, connect=min(CONNECT_TIMEOUT, request.timeout))
-            answer = await self._create(client, body, stream=request.stream, timeout=timeout, **options)
+            # The rest by `extra_body`: the SDKs' types lag behind, and Anthropic's leave out `temperature`.
+            named = {name: body.pop(name) for name in self._named}
+            answer = await self._method(client)(
+                **named, extra_body=body, stream=request.stream, timeout=timeout, **options
+            )
             if not request.stream or not hasattr(answer, "__aiter__"):
                 for event in events_of(_identified(wire.whole(_json(answer)), answer)):
                     yield event
@@ -161,8 +170,13 @@ class SdkProvider(ABC):
 
         The SDK's default transport as an object of its own is not closed in whatever loop runs when it is collected.
         """
-        http = sdk.DefaultAsyncHttpxClient()
-        return self._client(sdk, api_key=key or "none", base_url=url, max_retries=0, http_client=http)
+        transport = sdk.DefaultAsyncHttpxClient
+        http = transport(verify=_certificates(_library(transport)))
+        client = self._client(sdk, api_key=key or "none", base_url=url, max_retries=0, http_client=http)
+        self._method(
+            client
+        )  # loads the SDK's types, half a second of work, in this thread and not in the loop
+        return client
 
     def _complaint(self, sdk: Any, error: Exception, key_env: str) -> Complaint | None:
         name = self._endpoint.name
@@ -189,6 +203,18 @@ class SdkProvider(ABC):
             code, message = error_in(error.body)
             return Complaint(name, message or "the answer was no valid one", code=code, body=error.body)
         return Complaint(name, "the answer broke off") if _is_transport(error) else None
+
+
+def _library(transport: type) -> str:
+    """The HTTP library under an SDK's transport: httpx, or httpx2 for newer SDKs."""
+    roots = [kind.__module__.partition(".")[0] for kind in transport.__mro__]
+    return next(root for root in roots if root.startswith("httpx"))
+
+
+@cache
+def _certificates(library: str) -> Any:
+    """The default TLS context of the SDK's HTTP library, loaded once: a tenth of a second that loops can share."""
+    return importlib.import_module(library).create_ssl_context()
 
 
 def _is_transport(error: Exception) -> bool:

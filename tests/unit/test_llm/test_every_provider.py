@@ -495,9 +495,13 @@ async def test_a_stream_that_breaks_off_raises_and_never_ends_as_if_whole(
 ) -> None:
     with WireServer([turn("a long answer that never ends", break_after=after)]) as server:
         seen: list[object] = []
-        with pytest.raises(ProviderUnavailable) as caught:
+
+        async def read() -> None:
             async for event in subject.provider(server).stream(subject.request()):
                 seen.append(event)
+
+        with pytest.raises(ProviderUnavailable) as caught:
+            await read()
     assert len(seen) == after
     assert not any(isinstance(event, Done) for event in seen)
     assert caught.value.retryable
