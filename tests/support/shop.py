@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from enum import Enum, Flag, IntEnum, StrEnum
 from typing import Any, Generic, NamedTuple, NotRequired, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field, field_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    computed_field,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 from typing_extensions import TypedDict
 
 T = TypeVar("T")
@@ -30,6 +39,36 @@ class Rights(Flag):
     READ = 1
     WRITE = 2
     GRANT = 4
+
+
+class Planet(Enum):
+    """With values that JSON has no form for."""
+
+    EARTH = (5.97, 6.37)
+    MARS = (0.64, 3.39)
+
+
+class Wrapped(BaseModel):
+    """With a serializer around its own."""
+
+    raw: bytes
+
+    @model_serializer(mode="wrap")
+    def _wrap(self, handler: Any) -> Any:
+        return handler(self)
+
+
+class Checked(BaseModel):
+    """With a validator around its fields, and room for more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look(cls, data: Any) -> Any:
+        return data
 
 
 class Line(BaseModel):
@@ -71,7 +110,7 @@ class Strict(BaseModel):
     tags: set[str] = set()
     total: tuple[int, ...] = ()
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field
     @property
     def size(self) -> int:
         return len(self.data)

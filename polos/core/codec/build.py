@@ -114,7 +114,7 @@ def _open(arguments: tuple[Any, ...]) -> bool:
 
 @lru_cache(maxsize=_KEPT)
 def _codec_of_class(cls: type) -> TypedCodec[Any]:
-    return TypedCodec(cls, root="result", tags=_TAGS)
+    return TypedCodec(cls, root=cls.__name__, tags=_TAGS)
 
 
 _TAGS: Final = Tags(Classes(sys.modules), _codec_of_class)

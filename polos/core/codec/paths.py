@@ -34,11 +34,9 @@ def render(path: Path) -> str:
 
 def _spell(key: object) -> str:
     match key:
-        case str() if key.isidentifier():
-            return f".{key}"
         case str():
             short = key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}..."
-            return f"[{json.dumps(short)}]"
+            return f".{short}" if key.isidentifier() else f"[{json.dumps(short)}]"
         case int():
             return f"[{key}]"
         case _:

@@ -26,12 +26,12 @@ _ABSENT: Final = frozenset({"missing", "missing_argument", "union_tag_not_found"
 def unwritable(value: object, root: Path, error: PydanticSerializationError) -> NotStorable:
     """Why `value` has no JSON."""
     text = str(error)
+    if "depth exceeded" in text:
+        return too_deep(root)
     if "Circular reference" in text:
         return NotStorable(
             "the value contains itself", path=render(root), hint="store ids in place of references"
         )
-    if "depth exceeded" in text:
-        return too_deep(root)
     for path, leaf in leaves(value, root):
         try:
             encodable(leaf, path) if isinstance(leaf, str) else to_json(leaf)
@@ -39,7 +39,7 @@ def unwritable(value: object, root: Path, error: PydanticSerializationError) -> 
             return refusal
         except (PydanticSerializationError, ValueError):
             return NotStorable(
-                f"a {type_name(leaf)} cannot be stored", path=render(path), hint=hint_for(leaf)
+                f"a value of type {type_name(leaf)} cannot be stored", path=render(path), hint=hint_for(leaf)
             )
     own = text.partition("Error calling function ")[2]
     return NotStorable(

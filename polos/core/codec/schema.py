@@ -8,6 +8,7 @@ a copy of the schema in which
     any, dict[Any, Any]   are written and read by the tags of the self-describing form
     datetime, time        keep their zone, see `moments`
     set, frozenset        are sorted
+    enums                 of values that JSON does not know are written by name
     models and the like   write bytes as base64 and NaN as a string, whatever their own configuration says
 
 Nothing else is touched, least of all what users gave a serializer of their own. A part of a schema that this module
@@ -17,6 +18,7 @@ does not know stays as it is; the codec compares what comes back, so at worst a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from pydantic_core import PydanticCustomError
@@ -54,6 +56,7 @@ _INSIDE: Final = frozenset(
     }
 )
 
+_MOMENTS: Final[dict[str, Callable[[str], Any]]] = {"datetime": read_datetime, "time": read_time}
 _CONFIGURED: Final = frozenset({"model", "dataclass", "typed-dict"})
 
 
@@ -77,35 +80,42 @@ class Storing:
 
     def _adapt(self, node: Node) -> Node:
         kind = node["type"]
+        if kind in _CONFIGURED:
+            node = self._configured(node)
         if "serialization" in node:
-            inner = node["serialization"]
-            return (
-                node | {"serialization": inner | {"schema": self(inner["schema"])}}
-                if "schema" in inner
-                else node
-            )
+            return _inside_serializer(self, node)
         if kind == "any":
             return _outside(self._any, node)
         if kind == "dict" and node.get("keys_schema") is self._any and node.get("values_schema") is self._any:
             return _outside(self._dict, node)
-        if kind == "datetime":
-            return _outside(_through(_moment_reader(read_datetime), _without_ref(node), write_moment), node)
-        if kind == "time":
-            return _outside(_through(_moment_reader(read_time), _without_ref(node), write_moment), node)
+        if kind in _MOMENTS:
+            return _outside(_through(_reader(_MOMENTS[kind]), _without_ref(node), write_moment), node)
         if kind in ("set", "frozenset"):
             return node | {"serialization": {"type": "function-wrap", "function": _sorted}}
-        return self._configured(node) if kind in _CONFIGURED else node
+        if kind == "enum" and not all(
+            isinstance(member.value, int | float | str) for member in node["members"]
+        ):
+            return _outside(_by_name(node["cls"]), node)
+        return node
 
     def _configured(self, node: Node) -> Node:
         config = node.get("config", {})
         node = node | {"config": config | CONFIG}
-        if config.get("extra_fields_behavior") != "allow":
-            return node
-        holder = node["schema"] if isinstance(node.get("schema"), dict) else node
-        if holder["type"] not in ("model-fields", "typed-dict") or "extras_schema" in holder:
-            return node
-        holder = holder | {"extras_schema": self._any}
-        return holder if holder["type"] == "typed-dict" else node | {"schema": holder}
+        return self._with_extras(node) if config.get("extra_fields_behavior") == "allow" else node
+
+    def _with_extras(self, node: Node) -> Node:
+        """The node with the tags for fields that are not declared. Validators may stand around the fields."""
+        if node["type"] in ("model-fields", "typed-dict"):
+            return {"extras_schema": self._any} | node
+        return node | {"schema": self._with_extras(node["schema"])} if "schema" in node else node
+
+
+def _inside_serializer(rewrite: Callable[[Any], Any], node: Node) -> Node:
+    """The node of which a serializer writes the items only, as that of `Sequence[X]`."""
+    serializer = node["serialization"]
+    if "schema" not in serializer:
+        return node
+    return node | {"serialization": serializer | {"schema": rewrite(serializer["schema"])}}
 
 
 def _through(
@@ -129,7 +139,7 @@ def _without_ref(node: Node) -> Node:
     return {key: part for key, part in node.items() if key != "ref"}
 
 
-def _moment_reader(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+def _reader(read: Callable[[str], Any]) -> Callable[[Any], Any]:
     def reader(value: Any) -> Any:
         if not isinstance(value, str) or not value.endswith("]"):
             return value
@@ -139,6 +149,19 @@ def _moment_reader(read: Callable[[str], Any]) -> Callable[[Any], Any]:
             return value  # not ours: pydantic says what it thinks of it
 
     return reader
+
+
+def _by_name(cls: Any) -> Node:
+    """Reads and writes an enum by the names of its members: JSON has no form for its values."""
+
+    def read(name: Any) -> Any:
+        if isinstance(name, cls):
+            return name
+        if isinstance(name, str) and name in cls.__members__:
+            return cls[name]
+        raise PydanticCustomError("enum", "Input should be the name of a member")
+
+    return _through(read, {"type": "is-instance", "cls": cls}, attrgetter("name"))
 
 
 def _only_dict(value: Any) -> Any:

@@ -185,11 +185,13 @@ class Tags:
             }
         if kind in (set, frozenset):
             return {f"${kind.__name__}": sort_items(items(2))}
-        raise NotStorable(f"a {type_name(value)} cannot be stored", path=render(path), hint=hint_for(value))
+        raise NotStorable(
+            f"a value of type {type_name(value)} cannot be stored", path=render(path), hint=hint_for(value)
+        )
 
     def _write_object(self, value: Any, path: Path) -> list[Any]:
         name = self._classes.name_of(type(value), path)
-        return [name, from_json(self._codec_of(type(value)).write(value, path))]
+        return [name, from_json(self._codec(type(value), path).write(value, path))]
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -253,7 +255,13 @@ class Tags:
     def _read_object(self, content: list[Any], base: type | None, path: Path) -> Any:
         name, fields = content
         cls = self._class(name, base, path)
-        return self._codec_of(cls).read(to_json(fields).decode(), path)
+        return self._codec(cls, path).read(to_json(fields).decode(), path)
+
+    def _codec(self, cls: type, path: Path) -> ClassCodec:
+        try:
+            return self._codec_of(cls)
+        except NotStorable as error:  # its path begins at the class
+            raise NotStorable(str(error), path=render(path)) from error
 
     def _class(self, name: str, base: type | None, path: Path) -> Any:
         """The class of that name, which is a `base`, or a dataclass for None."""

@@ -227,7 +227,7 @@ def _first_line(error: Exception) -> str:
 def _anew(kind: Any, schema: Any, config: Any) -> Any:
     """A serializer or validator of this very schema, and not of what the models in it were built with.
 
-    Versions of pydantic that have no such flag build anew anyhow, or refuse more than they must.
+    Where pydantic takes the flag no more, models in it store with their own configuration, and more is refused.
     """
     try:
         return kind(schema, config, _use_prebuilt=False)

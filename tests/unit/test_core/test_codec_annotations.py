@@ -21,22 +21,22 @@ from polos.errors import NotStorable
 from support.shop import Line, Order
 
 if TYPE_CHECKING:
-    from nowhere import Absent, WorkflowContext  # type: ignore[import-not-found]
+    from nowhere import Absent, WorkflowContext
 
 
-def plain() -> Line: ...  # type: ignore[empty-body]
-async def coroutine() -> list[Line]: ...  # type: ignore[empty-body]
+def plain() -> Line: ...
+async def coroutine() -> list[Line]: ...
 def nothing() -> None: ...
-def unannotated(): ...  # type: ignore[no-untyped-def]
+def unannotated(): ...
 def optional() -> Optional[Line]: ...  # noqa: UP045
-def annotated() -> Annotated[int, Field(gt=0)]: ...  # type: ignore[empty-body]
-def quoted() -> list["Line"]: ...  # type: ignore[empty-body]  # noqa: UP037
-def nested_class() -> Order.Address: ...  # type: ignore[empty-body]
-def awaitable() -> Awaitable[Line]: ...  # type: ignore[empty-body]
-def coroutine_of() -> Coroutine[Any, Any, Line]: ...  # type: ignore[empty-body]
-def absent() -> Absent: ...  # type: ignore[no-any-unimported]
-def absent_parameter(ctx: WorkflowContext, payload: Line | None = None) -> Line: ...  # type: ignore[no-any-unimported,empty-body]
-def broken() -> Line[0]: ...  # type: ignore[type-arg, valid-type]
+def annotated() -> Annotated[int, Field(gt=0)]: ...
+def quoted() -> list["Line"]: ...  # noqa: UP037
+def nested_class() -> Order.Address: ...
+def awaitable() -> Awaitable[Line]: ...
+def coroutine_of() -> Coroutine[Any, Any, Line]: ...
+def absent() -> Absent: ...
+def absent_parameter(ctx: WorkflowContext, payload: Line | None = None) -> Line: ...
+def broken() -> Line[0]: ...
 def outer(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -49,21 +49,21 @@ class Service:
     class Reply(BaseModel):
         text: str
 
-    def method(self) -> Reply: ...  # type: ignore[empty-body]
+    def method(self) -> Reply: ...
 
-    async def chain(self, request: Reply) -> Service.Reply: ...  # type: ignore[empty-body]
+    async def chain(self, request: Reply) -> Service.Reply: ...
 
     @classmethod
-    def of_class(cls) -> Line: ...  # type: ignore[empty-body]
+    def of_class(cls) -> Line: ...
 
     @staticmethod
-    def static() -> Reply: ...  # type: ignore[empty-body]
+    def static() -> Reply: ...
 
-    def __call__(self, payload: Reply) -> Reply: ...  # type: ignore[empty-body]
+    def __call__(self, payload: Reply) -> Reply: ...
 
 
 class AsyncService:
-    async def __call__(self) -> Line: ...  # type: ignore[empty-body]
+    async def __call__(self) -> Line: ...
 
 
 FOUND: list[tuple[Callable[..., Any], Any]] = [
@@ -132,7 +132,7 @@ def test_two_functions_of_one_text_keep_their_own_local_classes() -> None:
         return Inside, step
 
     for cls, step in (made(), made()):
-        assert return_annotation(step) == list[cls]  # type: ignore[valid-type]
+        assert return_annotation(step) == list[cls]
 
 
 def test_a_name_that_cannot_be_found_is_refused_naming_it_and_the_function() -> None:
@@ -146,7 +146,7 @@ def test_a_local_class_out_of_reach_is_refused() -> None:
     class Inside(BaseModel):
         id: int
 
-    def step() -> Inside: ...  # type: ignore[empty-body]
+    def step() -> Inside: ...
 
     with pytest.raises(NotStorable, match="'Inside' is not defined"):
         return_codec(step)
@@ -187,7 +187,7 @@ def test_a_function_without_payload_has_a_codec_of_anything() -> None:
 
 
 def test_a_payload_from_outside_has_no_tags() -> None:
-    def workflow(ctx, payload: dict): ...  # type: ignore[no-untyped-def,type-arg]
+    def workflow(ctx, payload: dict): ...
 
     assert parameter_codec(workflow, "payload", trusted=False).decode('{"$tuple":[1]}') == {"$tuple": [1]}
     assert parameter_codec(workflow, "payload").decode('{"a":{"$tuple":[1]}}') == {"a": (1,)}

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from polos.core.codec import codec_for
 from polos.core.codec.classes import Classes
@@ -26,7 +26,7 @@ def module(name: str, *, file: str | None = None, spec: str | None = None) -> Mo
     made = ModuleType(name)
     if file is not None:
         made.__file__ = file
-    made.__spec__ = SimpleNamespace(name=spec) if spec else None  # type: ignore[assignment]
+    made.__spec__ = SimpleNamespace(name=spec) if spec else None
     source = textwrap.dedent(
         """
         import dataclasses, enum
@@ -139,7 +139,7 @@ def test_a_class_that_another_one_replaced_is_refused() -> None:
     old = Local(id=1)
     replaced = ModuleType("shop")
     Elsewhere = type("Local", (BaseModel,), {"__module__": "shop"})
-    replaced.Local = Elsewhere  # type: ignore[attr-defined]
+    replaced.Local = Elsewhere
     impostor = type("Local", (BaseModel,), {"__module__": "shop"})
     with pytest.raises(NotStorable, match="replaced or reloaded"):
         process(shop=replaced).encode([impostor()])
@@ -207,7 +207,7 @@ def test_no_module_is_imported_to_find_a_class() -> None:
 
 def test_a_lazy_module_is_not_asked_for_attributes() -> None:
     lazy = ModuleType("lazy")
-    lazy.__getattr__ = pytest.fail  # type: ignore[method-assign]
+    lazy.__getattr__ = pytest.fail
     with pytest.raises(NotStorable):
         process(lazy=lazy).decode('{"$model":["lazy:Order",{}]}')
 
@@ -254,3 +254,15 @@ def test_what_a_script_stored_is_read_by_itself_and_by_whoever_imports_it(tmp_pa
         "import sys, jobs; value = jobs.codec_for().decode(sys.argv[1]); print(type(value[0]) is jobs.Order)"
     )
     assert run("-c", importing, stored, cwd=tmp_path) == "True"
+
+
+class HasLock(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    lock: shop.Plain
+
+
+def test_a_model_that_cannot_be_restored_is_refused_where_it_stands() -> None:
+    with pytest.raises(NotStorable, match=r"HasLock.lock: .* an instance of support.shop.Plain") as refused:
+        codec_for().encode({"a": [HasLock(lock=shop.Plain())]})
+    assert refused.value.path == "result.a[0]"
