@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from polos.core.codec import codec_for
 from polos.core.definitions import Definition
 from polos.core.failures import failure
+from polos.core.hooks import Flow, HookContext, run_hooks
 from polos.core.journal import Entry, Outcome
 from polos.core.operations import RunStep
 from polos.core.replay import Finish, Replay, plain
@@ -126,12 +127,49 @@ def make_body(
 
 
 async def _call(ctx: WorkflowContext, definition: Definition, replay: Replay, info: StartInfo) -> Any:
-    arguments: list[Any] = [ctx]
-    if definition.takes_payload:
-        arguments.append(_payload(definition, info))
+    """The user's function between its hooks: those of the start may change its payload, those of the end its result."""
+    hooked = bool(definition.on_start or definition.on_end)
+    payload = _payload(definition, info) if definition.takes_payload or hooked else None
+    if definition.on_start:
+        payload = await _on_start(ctx, definition, payload)
+    arguments = [ctx, payload] if definition.takes_payload else [ctx]
     if definition.is_async:
-        return await definition.function(*arguments)
-    return await _call_sync(ctx, definition, replay, arguments)
+        result = await definition.function(*arguments)
+    else:
+        result = await _call_sync(ctx, definition, replay, arguments)
+    if definition.on_end:
+        result = await _on_end(ctx, definition, payload, result)
+    return result
+
+
+async def _on_start(ctx: WorkflowContext, definition: Definition, payload: Any) -> Any:
+    at = _hook_context(ctx, "on_start", payload)
+    after = await run_hooks(ctx, "on_start", hooks=definition.on_start, at=at, flow=_flow(definition))
+    return after.current_payload
+
+
+async def _on_end(ctx: WorkflowContext, definition: Definition, payload: Any, result: Any) -> Any:
+    at = _hook_context(ctx, "on_end", payload, result)
+    after = await run_hooks(ctx, "on_end", hooks=definition.on_end, at=at, flow=_flow(definition))
+    return after.current_output
+
+
+def _hook_context(ctx: WorkflowContext, point: str, payload: Any, output: Any = None) -> HookContext:
+    return HookContext(
+        point=point,
+        workflow_id=ctx.workflow_id,
+        execution_id=ctx.execution_id,
+        session_id=ctx.session_id,
+        user_id=ctx.user_id,
+        current_tool=ctx.workflow_id if ctx.workflow_type == "tool" else None,
+        current_payload=payload,
+        current_output=output,
+    )
+
+
+def _flow(definition: Definition) -> Flow:
+    state = None if definition.state_schema is None else _state_codec(definition)
+    return Flow(definition.payload_codec, definition.result_codec, state)
 
 
 async def _call_sync(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from polos.core.definitions import Definition, Queue, Schedule, Trigger, registry
+from polos.core.hooks import as_hooks
 from polos.core.models import ExecutionHandle
 from polos.errors import InvalidDefinition
 from polos.runtime.client import Client, StartOptions, current_client
@@ -42,7 +43,7 @@ class Workflow(Generic[P, R]):
     async def invoke(self, *args: Any, **options: Any) -> ExecutionHandle:
         """Start an execution: `invoke([client,] payload=None, queue=, concurrency_key=, session_id=, user_id=, ...)`."""
         client, payload = _client_first(args, options)
-        return await client.start(self.definition, payload, _options(options))
+        return await client.start(self.definition, payload, start_options(options))
 
     async def run(self, *args: Any, timeout: float | None = 600.0, **options: Any) -> Any:
         """Start an execution and wait for its result.
@@ -51,7 +52,7 @@ class Workflow(Generic[P, R]):
         after `timeout` seconds: then the execution goes on.
         """
         client, payload = _client_first(args, options)
-        handle = await client.start(self.definition, payload, _options(options))
+        handle = await client.start(self.definition, payload, start_options(options))
         return await client.wait_result(handle.id, timeout)
 
 
@@ -64,7 +65,8 @@ def _client_first(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Clien
     return client or current_client(), payload
 
 
-def _options(options: Mapping[str, Any]) -> StartOptions:
+def start_options(options: Mapping[str, Any]) -> StartOptions:
+    """The options of a call by name, in the words of the contract. TypeError for one that is not known."""
     names = {
         "session_id": "session",
         "user_id": "user",
@@ -144,8 +146,8 @@ def workflow(
             queue=_queue(queue, name),
             trigger=trigger,
             schedule=_schedule(schedule),
-            on_start=_sequence(on_start),
-            on_end=_sequence(on_end),
+            on_start=as_hooks(on_start),
+            on_end=as_hooks(on_end),
             state_schema=state_schema,
             steps_per_invocation=steps_per_invocation,
             run_timeout=run_timeout_seconds,
@@ -194,9 +196,3 @@ def _schedule(given: bool | str | Mapping[str, Any] | None) -> Schedule | None:
             raise InvalidDefinition(
                 f"schedule: expected True, a cron line or a dict with 'cron', got {given!r}"
             )
-
-
-def _sequence(given: Any) -> Sequence[Any]:
-    if given is None:
-        return ()
-    return tuple(given) if isinstance(given, Sequence) else (given,)
