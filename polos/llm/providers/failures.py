@@ -139,11 +139,11 @@ def _by_code(words: str, code: str) -> type[ModelError]:
 
 def _authentication(complaint: Complaint, facts: dict[str, Any]) -> AuthenticationFailed:
     # The provider's message is left out: it quotes the key, masked or not.
-    what = f"the key in {complaint.key_env}" if complaint.key_env else "the credentials"
+    what = f"the key in {complaint.key_env} is" if complaint.key_env else "the credentials are"
     if complaint.status == 403:
-        text = f"{what}: not allowed to do this; {complaint.advice or 'check its rights and the name of the model'}"
+        text = f"{what} not allowed to do this; {complaint.advice or 'check its rights and the name of the model'}"
     else:
-        text = f"{what}: not accepted; {complaint.advice or 'check that it is complete, current and for this provider'}"
+        text = f"{what} not accepted; {complaint.advice or 'check that it is complete, current and for this provider'}"
     return AuthenticationFailed(text, **facts, key_env=complaint.key_env)
 
 

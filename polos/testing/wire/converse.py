@@ -29,6 +29,7 @@ _STOPS: Final = {
 }
 ERRORS: Final = {
     400: "ValidationException",
+    401: "UnrecognizedClientException",
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
     408: "ModelTimeoutException",
