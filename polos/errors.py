@@ -31,6 +31,16 @@ class InvalidSchedule(InvalidDefinition):
     code = "invalid_schedule"
 
 
+class CannotLoad(PolosError):
+    """The file or module that defines workflows could not be imported. `target` is what was asked for."""
+
+    code = "cannot_load"
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target = target
+        super().__init__(f"{target} cannot be loaded: {reason}")
+
+
 class UnknownWorkflow(PolosError):
     """No workflow of that id is registered here."""
 

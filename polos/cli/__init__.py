@@ -1,1 +1,33 @@
-"""Commands of `polos` and `polos-worker`, each a few lines over the rest."""
+"""The commands `polos` and `polos-worker`: thin layers over the rest, one small module a command.
+
+| exit code | what it says |
+|---|---|
+| 0 | done: the execution completed |
+| 1 | the execution failed, was cancelled, or reached its run timeout |
+| 2 | wrong usage or input: an option, the code, the workflow's name, the payload; nothing was started |
+| 3 | the store, or the service behind it, cannot be used as it is |
+| 4 | the execution stalled: it goes on once its cause is mended |
+| 70 | an error that should not happen: a mistake in polos |
+| 130 | interrupted: the execution stays as it is, and goes on with `polos resume` |
+
+Results go to stdout, everything else to stderr. An error is one message; `--verbose` shows its traceback.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """The command `polos`."""
+    from polos.cli.app import app  # noqa: PLC0415 (the package is imported by `polos-worker` too)
+    from polos.cli.exits import Exit  # noqa: PLC0415
+
+    try:
+        app()
+    except SystemExit as leaving:
+        if leaving.code != Exit.INTERRUPTED:
+            raise
+        # A step that was interrupted may still run on its thread; waiting for it is what the person did not want.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(Exit.INTERRUPTED))
