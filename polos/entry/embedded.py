@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,7 +18,7 @@ from typing import Any, Final, Self
 from polos.adapters.sqlite import SqliteStore
 from polos.core.definitions import Definition, Registry
 from polos.core.definitions import registry as process_registry
-from polos.core.models import ExecutionHandle
+from polos.core.models import EventPayload, ExecutionHandle
 from polos.entry.identity import new_execution_id, new_token
 from polos.entry.locks import NamedLocks
 from polos.entry.pool import WorkerPool
@@ -34,6 +35,8 @@ from polos.runtime.topics import iso
 
 DEFAULT_STORE: Final = Path(".polos") / "polos.db"
 SWEEP_SECONDS: Final = 60.0
+READ_PAUSE: Final = 0.1
+"""Seconds between looks at a topic that is quiet: a reader sees an event within this time."""
 
 
 class Embedded:
@@ -214,6 +217,25 @@ class Polos:
         """An execution as a plain dict."""
         service = self.embedded.service
         return await asyncio.to_thread(lambda: service.describe(service.meta(execution_id)))
+
+    async def publish_events(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[int]:
+        """Publish to a topic."""
+        published = await asyncio.to_thread(self.embedded.service.publish, topic, events)
+        return [event.sequence for event in published]
+
+    async def read_events(self, topic: str, after: int, limit: int, wait: float) -> list[EventPayload]:
+        """Read a topic; waits for the first event."""
+        topics, deadline, pause = self.embedded.service.topics, time.monotonic() + wait, 0.01
+        while True:
+            events = await asyncio.to_thread(topics.read, topic, after, limit)
+            if events or time.monotonic() >= deadline:
+                return [EventPayload.model_validate_json(event.to_json()) for event in events]
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, READ_PAUSE)
+
+    async def schedules(self, action: str, **fields: Any) -> Any:
+        """Create, list, pause, resume or delete schedules."""
+        return await asyncio.to_thread(self.embedded.service.schedule_action, action, **fields)
 
     async def cancel_execution(self, execution_id: str) -> bool:
         """Ask an execution to stop."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from polos.core.definitions import Definition
-from polos.core.models import ExecutionHandle, set_default_client
+from polos.core.models import EventPayload, ExecutionHandle, set_default_client
 from polos.errors import ServerUnreachable
 from polos.runtime.service import StartOptions
 
@@ -26,9 +26,29 @@ class Client(Protocol):
         """The execution as a plain dict."""
         ...
 
+    async def publish_events(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[int]:
+        """Publish (type, data) pairs in order; their sequence ids."""
+        ...
+
+    async def read_events(self, topic: str, after: int, limit: int, wait: float) -> list[EventPayload]:
+        """Events with a sequence above `after`; waits up to `wait` seconds for the first."""
+        ...
+
+    async def schedules(self, action: str, **fields: Any) -> Any:
+        """create, list, pause, resume or delete schedules; each as a dict."""
+        ...
+
     async def cancel_execution(self, execution_id: str) -> bool:
         """Ask it to stop. False: it has ended."""
         ...
+
+
+def client_first(args: tuple[Any, ...], named: Client | None = None) -> tuple[Client, list[Any]]:
+    """The client that was given first or by name, or the default one; and the other positional arguments."""
+    rest = list(args)
+    if rest and hasattr(rest[0], "wait_result"):
+        return rest.pop(0), rest
+    return named or current_client(), rest
 
 
 _active: list[Client] = []
@@ -64,4 +84,12 @@ def current_client() -> Client:
 
 set_default_client(current_client)
 
-__all__ = ["Client", "StartOptions", "activate", "current_client", "deactivate", "set_default"]
+__all__ = [
+    "Client",
+    "StartOptions",
+    "activate",
+    "client_first",
+    "current_client",
+    "deactivate",
+    "set_default",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from polos.core.codec import codec_for
@@ -31,7 +32,7 @@ from polos.runtime import names
 from polos.runtime.executions import Executions, Meta
 from polos.runtime.host import Host
 from polos.runtime.publishing import NewEvent, Publisher
-from polos.runtime.schedules import Schedules
+from polos.runtime.schedules import ScheduleRecord, Schedules
 from polos.runtime.starts import root_info
 from polos.runtime.topics import Event, Topics, iso
 
@@ -269,6 +270,41 @@ class Service:
     def schedules(self) -> Schedules:
         """The schedules of this project."""
         return Schedules(self.ports, self.project)
+
+    def schedule_action(self, action: str, **fields: Any) -> Any:
+        """create (upsert), list, pause, resume, delete: schedules as dicts. `UnknownWorkflow`, `InvalidSchedule`,
+        `NotFound` as the case may be.
+        """
+        schedules = self.schedules
+        match action:
+            case "list":
+                return [self._schedule_dict(record) for record in schedules.list()]
+            case "create":
+                self.registry.get(fields["workflow"])
+                return self._schedule_dict(schedules.put(ScheduleRecord(**fields)))
+            case "pause" | "resume":
+                paused = action == "pause"
+                return self._schedule_dict(schedules.pause(fields["workflow"], fields["key"], paused=paused))
+            case "delete":
+                return schedules.delete(fields["workflow"], fields["key"])
+            case _:
+                raise Conflict(f"unknown action {action!r}; known: create, list, pause, resume, delete")
+
+    def _schedule_dict(self, record: ScheduleRecord) -> dict[str, Any]:
+        now = datetime.fromtimestamp(self.ports.clock.now(), UTC)
+        return {
+            "id": record.id,
+            "workflow_id": record.workflow,
+            "key": record.key,
+            "cron": record.cron,
+            "timezone": record.timezone,
+            "overlap": record.overlap,
+            "paused": record.paused,
+            "source": record.source,
+            "last_timestamp": record.last_timestamp,
+            "last_execution_id": record.last_execution,
+            "upcoming": [] if record.paused else record.upcoming(now),
+        }
 
     # --- sending --------------------------------------------------------------------------------------------------
 
