@@ -228,11 +228,11 @@ class Dispatch:
         if not delayed and (step.inline or (here and self._turn.may_run())):
             self._turn.begin(issued, self.token_at(position))
             return
-        extra: dict[str, Any] = {} if step.queue is None else {"queue": step.queue}
+        extra: dict[str, Any] = {"queue": where}
         if self._turn.everything:
             extra["kicked"] = True
         message = self._turn.message(
-            MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra or None
+            MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra
         )
         self._send_due(self._turn.host.steps_queue(where), message)
 

@@ -11,14 +11,18 @@ Whoever appends entry n dispatches what n made runnable; everything here may be 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polos.core.decide import Begin, Everything, Execute, Nothing, Record, TakeEvent, TryPlace, decide
 from polos.core.failures import failure
 from polos.core.journal import START, Entry, Kind
 from polos.core.messages import Message, MessageKind
 from polos.core.replay import Replay
+from polos.core.start import StartInfo
 from polos.errors import NotStorable, PolosError, ReplayMismatch
 from polos.runtime import names
 from polos.runtime.dispatch import Dispatch
+from polos.runtime.rates import reserve
 from polos.runtime.steps import Finished, Job
 from polos.runtime.turn import Turn
 
@@ -54,7 +58,9 @@ class Invocation:
         now = self._turn.ports.clock.now()
         early = [message for message in self._turn.messages if message.due is not None and message.due > now]
         for message in early:
-            self._turn.send_at(names.NEWS_QUEUE, message, message.due or now)
+            queue = (message.extra or {}).get("queue")
+            back = names.NEWS_QUEUE if queue is None else self._turn.host.steps_queue(queue)
+            self._turn.send_at(back, message, message.due or now)
         return [message for message in self._turn.messages if message not in early]
 
     def _record_messages(self, messages: list[Message]) -> None:
@@ -100,10 +106,23 @@ class Invocation:
                 sources.append(message)
         return entries, sources + later
 
+    def _too_early(self, info: StartInfo, message: Message) -> bool:
+        """Whether the rate limit of its queue lets it start only later; then its message is sent for that time."""
+        queue = self._turn.host.registry.queues.get(info.queue)
+        if queue is None or queue.rate_limit is None:
+            return False
+        partition = names.rates(info.project, info.queue, info.concurrency_key)
+        at = reserve(self._turn.ports, partition, queue.rate_limit, info.execution)
+        if at <= self._turn.ports.clock.now():
+            return False
+        later = replace(message, due=at, extra={**(message.extra or {}), "queue": info.queue})
+        self._turn.send_at(self._turn.host.steps_queue(info.queue), later, at)
+        return True
+
     def _start_entry(self, message: Message) -> Entry | None:
         meta = self._turn.executions.get(self._turn.project, self._turn.execution)
-        if meta is None:
-            return None  # forgotten since, or never asked for
+        if meta is None or self._too_early(meta.info, message):
+            return None  # forgotten since, or never asked for; or its queue's rate lets it start later
         self._turn.meta = meta
         info = meta.info
         extra = info.to_data(payload=False)

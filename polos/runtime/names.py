@@ -63,3 +63,8 @@ def trigger(project: str, workflow: str, topic: str) -> str:
 def schedules(project: str) -> str:
     """The partition of a project's schedules."""
     return f"{project}|schedules"
+
+
+def rates(project: str, queue: str, concurrency_key: str | None) -> str:
+    """The partition of a queue's rate limit, one per concurrency key."""
+    return f"{project}|rates|{queue}|{concurrency_key or ''}"
