@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as distribution_version
 from typing import Annotated
 
 import typer
 
-import polos
 from polos.cli.resume import resume
 from polos.cli.run import run
 
@@ -17,7 +17,7 @@ app = typer.Typer(name="polos", no_args_is_help=True, pretty_exceptions_enable=F
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(polos.__version__)
+        typer.echo(distribution_version("polos-worker"))
         raise typer.Exit
 
 
