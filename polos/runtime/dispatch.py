@@ -225,7 +225,7 @@ class Dispatch:
         delayed = issued.due is not None and issued.due > now
         where = step.queue or self._turn.queue
         here = where == self._turn.here and self._holding.limited(step) is None
-        if not delayed and (step.inline or (here and self._turn.may_run())):
+        if not delayed and ((step.inline and not self._turn.dead) or (here and self._turn.may_run())):
             self._turn.begin(issued, self.token_at(position))
             return
         extra: dict[str, Any] = {"queue": where}

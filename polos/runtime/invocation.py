@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from polos.core.decide import Begin, Everything, Execute, Nothing, Record, TakeEvent, TryPlace, decide
 from polos.core.failures import failure
+from polos.core.ids import fraction
 from polos.core.journal import START, Entry, Kind
 from polos.core.messages import Message, MessageKind
 from polos.core.replay import Replay
@@ -27,6 +28,7 @@ from polos.runtime.steps import Finished, Job
 from polos.runtime.turn import Turn
 
 APPEND_BATCH = 50
+LONGEST_PAUSE = 86_400.0
 
 
 class Invocation:
@@ -167,9 +169,22 @@ class Invocation:
         kept = failure(error)
         final = kept.get("final") or isinstance(error, NotStorable)
         delay = None if final else job.operation.retry.delay(job.attempt, self._turn.execution, job.address)
+        if delay is not None:
+            delay = _asked_delay(error, delay, fraction(self._turn.execution, job.address))
         kind = Kind.FAILED if delay is None else Kind.RETRY
         extra = None if delay is None else {"due": now / 1000 + delay}
         return Entry(kind, job.address, job.by, now, None, job.attempt, kept, one.started, extra)
+
+
+def _asked_delay(error: BaseException, delay: float, chance: float) -> float:
+    """The pause before the next attempt: what the error itself asks for by `retry_after` (seconds), else as planned.
+
+    A tenth more, at most, so that those who were refused together do not come back together.
+    """
+    asked = getattr(error, "retry_after", None)
+    if not isinstance(asked, int | float) or not 0 < asked < float("inf"):
+        return delay
+    return min(asked * (1 + chance / 10), LONGEST_PAUSE)
 
 
 def _runaway(hops: int) -> PolosError:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from polos.core.operations import RunStep
 from polos.errors import PolosError
+from polos.runtime.environment import StepEnvironment, inside
 
 GRACE_SECONDS = 2.0
 
@@ -41,6 +42,7 @@ class Job:
     attempt: int
     operation: RunStep
     by: str
+    environment: StepEnvironment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,9 @@ class LocalRunner:
     async def _run_async(self, job: Job) -> None:
         started = self._now_ms()
         try:
-            async with asyncio.timeout(job.operation.timeout):
-                result = await job.operation.function(*job.operation.args, **job.operation.kwargs)
+            with inside(job.environment):
+                async with asyncio.timeout(job.operation.timeout):
+                    result = await job.operation.function(*job.operation.args, **job.operation.kwargs)
             finished = Finished(job, result, None, started)
         except TimeoutError as error:
             finished = Finished(job, None, _timed_out(job, error), started)
@@ -193,11 +196,10 @@ class LocalRunner:
     def _run_sync(self, job: Job) -> Finished:
         started = self._now_ms()
         try:
-            result = job.operation.function(*job.operation.args, **job.operation.kwargs)
-            if inspect.iscoroutine(
-                result
-            ):  # a callable that turned out to be async, e.g. a lambda around one
-                result = asyncio.run(result)
+            with inside(job.environment):
+                result = job.operation.function(*job.operation.args, **job.operation.kwargs)
+                if inspect.iscoroutine(result):  # a callable that turned out to be async
+                    result = asyncio.run(result)
         except BaseException as error:
             return Finished(job, None, error, started)
         return Finished(job, result, None, started)
@@ -245,7 +247,9 @@ class _Watch:
 
     def _call(self) -> tuple[Any, BaseException | None]:
         try:
-            return self._job.operation.function(*self._job.operation.args, **self._job.operation.kwargs), None
+            with inside(self._job.environment):
+                function, operation = self._job.operation.function, self._job.operation
+                return function(*operation.args, **operation.kwargs), None
         except BaseException as error:
             return None, error
 

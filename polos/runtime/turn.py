@@ -22,6 +22,7 @@ from polos.core.step import run_topic
 from polos.errors import PolosError, ReplayMismatch
 from polos.ports import Outgoing, Ports
 from polos.runtime import names
+from polos.runtime.environment import StepEnvironment
 from polos.runtime.executions import Executions, Meta
 from polos.runtime.host import Host, Lease
 from polos.runtime.steps import Job
@@ -168,10 +169,25 @@ class Turn:
         if issued.address in self.running:
             return
         self.lease.check()
-        self.used += 1
-        job = Job(issued.address, issued.attempt, operation, token)
+        if not operation.inline:
+            self.used += 1
+        job = Job(issued.address, issued.attempt, operation, token, self._environment(issued, token))
         self.running[issued.address] = job
         self.steps.start(job)
+
+    def _environment(self, issued: Issued, token: str) -> StepEnvironment:
+        info = self.info
+        return StepEnvironment(
+            project=self.project,
+            execution=self.execution,
+            workflow=info.workflow,
+            root_execution=info.root_execution or self.execution,
+            root_workflow=info.root_workflow or info.workflow,
+            address=issued.address,
+            attempt=issued.attempt,
+            token=token,
+            ports=self.ports,
+        )
 
     # --- showing --------------------------------------------------------------------------------------------------
 
