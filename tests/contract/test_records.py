@@ -445,6 +445,7 @@ def test_pages_of_find_give_each_record_once_also_with_equal_sorts(
             page = world.ports.records.find("created", partition, limit=limit, reverse=reverse, cursor=cursor)
             assert len(page.records) <= limit
             found += [record.key for record in page.records]
+            assert len(found) <= len(keys), "a record came twice"
             cursor = page.cursor
             if cursor is None:
                 return found
