@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from polos.core.ids import derived_id
-from polos.core.journal import START, STATE, Entry, Outcome
+from polos.core.journal import START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.start import StartInfo
 from polos.ports import Delete, Key, Outgoing, Put
@@ -25,10 +25,11 @@ def after_end(turn: Turn, end: Entry) -> None:
     """Save state, show the outcome, tell the parent and whoever else waits, give the place back."""
     info = StartInfo.from_data(turn.journal.start.extra or {}, payload=turn.journal.start.value)
     _save_state(turn, info, end)
-    turn.show_end(end)
-    if (end.extra or {}).get("status") == Outcome.CONTINUED:
-        _continue(turn, info, end)
+    if _status(end) is Outcome.CONTINUED:
+        _continue(turn, info, end)  # before it is shown: nobody would look for a successor that is missing
+        turn.show_end(end)
         return
+    turn.show_end(end)
     outcome = outcome_fields(end)
     if info.parent_key and info.parent_execution:
         _tell(turn, info.parent_execution, info.parent_workflow or "", info.parent_key, outcome)
@@ -48,7 +49,7 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
     """Start the successor; whoever waits for this execution waits for that one from now on."""
     successor = replace(
         info,
-        execution=derived_id(info.project, info.execution, "continued"),
+        execution=_successor(info.project, info.execution),
         payload=end.value or "null",
         created_at=end.at,
         copy_of=info.execution,
@@ -67,7 +68,7 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
 
 def outcome_fields(end: Entry) -> dict[str, Any]:
     """What a waiting parent is told: the result, or the error."""
-    outcome = Outcome((end.extra or {})["status"])
+    outcome = _status(end)
     if outcome in (Outcome.COMPLETED, Outcome.CONTINUED):
         return {"value": end.value}
     kind, text = MESSAGES.get(outcome, ("ExecutionFailed", "the execution failed"))
@@ -90,14 +91,33 @@ def register(turn: Turn, execution: str, address: str) -> Message | None:
     value = json.dumps({"execution": info.execution, "workflow": info.workflow, "address": address})
     partition = names.waiters(info.project, execution)
     turn.ports.records.write(Put(Key(partition, f"{info.execution}|{address}"), value))
-    log = names.journal(info.project, execution)
+    end = _end_of(turn, execution)
+    if end is not None and _status(end) is Outcome.CONTINUED:
+        return register(turn, _successor(info.project, execution), address)
+    return None if end is None else turn.message(MessageKind.CHILD, address, **outcome_fields(end))
+
+
+def news_of(turn: Turn, child: str, address: str) -> Message | None:
+    """The news that a child of ours, called at `address`, has ended; None if it has not."""
+    end = _end_of(turn, child)
+    if end is not None and _status(end) is Outcome.CONTINUED:
+        return news_of(turn, _successor(turn.project, child), address)
+    return None if end is None else turn.message(MessageKind.CHILD, address, **outcome_fields(end))
+
+
+def _end_of(turn: Turn, execution: str) -> Entry | None:
+    log = names.journal(turn.project, execution)
     tail = turn.ports.log.tail(log)
     last = [Entry.decode(text) for text in turn.ports.log.read(log, tail - 1)] if tail else []
-    if last and (last[0].extra or {}).get("status") == Outcome.CONTINUED:
-        return register(turn, derived_id(info.project, execution, "continued"), address)
-    if last and last[0].identity == "$end":
-        return turn.message(MessageKind.CHILD, address, **outcome_fields(last[0]))
-    return None
+    return last[0] if last and last[0].kind is Kind.END else None
+
+
+def _status(end: Entry) -> Outcome:
+    return Outcome((end.extra or {})["status"])
+
+
+def _successor(project: str, execution: str) -> str:
+    return derived_id(project, execution, "continued")
 
 
 def waiting(turn: Turn, execution: str) -> list[dict[str, Any]]:

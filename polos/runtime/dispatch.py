@@ -348,7 +348,11 @@ class Dispatch:
     def _start_child(self, child: ChildSpec, key: str) -> None:
         me = StartInfo.from_data(self._turn.journal.start.extra or {})
         info = child_info(me, child, key, self._turn.now_ms(), self._turn.host.resolve)
-        self._turn.executions.create(info)
+        if not self._turn.executions.create(info) and key:
+            news = afterwards.news_of(self._turn, info.execution, key)
+            if news is not None:  # whoever ended it lost its lease before it could tell us
+                self._send(names.NEWS_QUEUE, news)
+                return
         message = self._turn.message(MessageKind.START, "$start")
         self._send(
             self._turn.host.steps_queue(info.queue),
