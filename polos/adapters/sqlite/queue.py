@@ -141,6 +141,14 @@ class SqliteQueue:
                 self.announce(queue, count)
         return count
 
+    def next_ready(self) -> float | None:
+        """When the next message of any queue can be received (epoch seconds, may be past); None if there is none.
+
+        Reads all messages: for tests, which move their clock there.
+        """
+        at = self._database.rows("SELECT min(visible_at) FROM messages")[0][0]
+        return None if at is None else float(at)
+
     def announce(self, queue: str, ready: int) -> None:
         """Tell the waiting receivers of this process, once it stands, that so many messages became ready."""
         self._database.on_commit(functools.partial(self._waiters.notify, queue, ready))

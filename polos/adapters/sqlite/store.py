@@ -50,6 +50,11 @@ class SqliteStore:
         """
         return self.queue.recover() + (self.queue.recover_unknown() if thorough else 0)
 
+    def next_event(self) -> float | None:
+        """When a message can be received or a timer is due next (epoch seconds, may be past); None: never."""
+        times = [at for at in (self.queue.next_ready(), self.timers.next_due()) if at is not None]
+        return min(times, default=None)
+
     def purge(self) -> None:
         """Forget what has expired. Nothing depends on it but the size of the file: reads filter."""
         self.log.purge()

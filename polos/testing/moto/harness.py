@@ -165,7 +165,7 @@ class MotoHarness:
         if not isinstance(clock, VirtualClock):
             raise TypeError("advance() is for a harness on a VirtualClock; this one's clock goes by itself")
         end = clock.now() + seconds
-        while (due := self._next_schedule()) is not None and due <= end:
+        while (due := self.next_schedule()) is not None and due <= end:
             clock.advance_to(due)
             self.fire_due()
         clock.advance_to(end)
@@ -247,10 +247,11 @@ class MotoHarness:
             time.sleep(_POLL)
             return
         with self._lock:
-            times = (self._next_schedule(), sqs.next_change(sqs.queue_of(ACCOUNT, REGION, url), clock.now()))
+            times = (self.next_schedule(), sqs.next_change(sqs.queue_of(ACCOUNT, REGION, url), clock.now()))
         clock.advance_to(min([end, *(at for at in times if at is not None)]))
 
-    def _next_schedule(self) -> float | None:
+    def next_schedule(self) -> float | None:
+        """When the next schedule is due, in epoch seconds; None: none ever."""
         return self._schedules.soonest if self._schedules else None
 
     # --- resources ------------------------------------------------------------------------------------------------

@@ -33,13 +33,17 @@ def queue_of(account: str, region: str, url: str) -> models.Queue:
     return models.sqs_backends[account][region].get_queue(url.rstrip("/").rsplit("/", 1)[-1])
 
 
-def next_change(queue: models.Queue, now: float) -> float | None:
-    """When the next hidden or delayed message of `queue` can be received, in epoch seconds; None if none will."""
-    times = [
+def times(queue: models.Queue) -> list[float]:
+    """When each message of `queue` can be received, in epoch seconds, past ones included."""
+    return [
         max(message.visible_at, message.delayed_until) / 1000
         for message in queue._messages  # moto has no other way to look at a message without receiving it
     ]
-    return min((at for at in times if at > now), default=None)
+
+
+def next_change(queue: models.Queue, now: float) -> float | None:
+    """When the next hidden or delayed message of `queue` can be received, in epoch seconds; None if none will."""
+    return min((at for at in times(queue) if at > now), default=None)
 
 
 def _bodies(params: Mapping[str, Any], operation: str) -> list[str]:
