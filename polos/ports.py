@@ -234,7 +234,8 @@ class Delivery:
 class Depth:
     """What lies in a queue, roughly: messages that can be received, that somebody works on, and that are not due yet.
 
-    `oldest`: for how many seconds the message has been waiting that has been ready longest, about; 0 if none is.
+    `oldest`: for how many seconds the message has been waiting that has been ready longest, about; 0 if none is, and
+    where the store does not tell (SQS tells it only to CloudWatch).
     """
 
     ready: int
@@ -311,7 +312,10 @@ class Timers(Protocol):
         ...
 
     def cancel(self, name: str) -> None:
-        """Forget the one-shot timer of that name. Unknown or fired already: nothing."""
+        """Forget the one-shot timer of that name. Unknown or fired already: nothing.
+
+        What was due within minutes when it was set may be on its queue by then, and come all the same.
+        """
         ...
 
     def repeat(self, name: str, *, cron: str, timezone: str, queue: str, body: str) -> None:

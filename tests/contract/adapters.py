@@ -21,6 +21,7 @@ from polos.adapters.memory import MemoryStore
 from polos.adapters.sqlite import SqliteStore
 from polos.ports import Delivery, Page, Ports
 from polos.testing.moto import MotoHarness
+from support import emulators
 
 PATIENCE = 5.0
 """Seconds of the store's own time that a test would wait on a real clock; anything longer needs a virtual one."""
@@ -121,6 +122,13 @@ def open_moto(path: Path, *, live: bool) -> Iterator[World]:
         yield World(aws.ports(), virtual=not live, fire=aws.fire_due, purge=aws.purge_expired)
 
 
+@contextmanager
+def open_ministack(path: Path, *, live: bool) -> Iterator[World]:
+    """The AWS adapters over MiniStack, one for all tests, on a real clock."""
+    del path, live
+    yield World(emulators.ministack().ports(), virtual=False)
+
+
 @dataclass(frozen=True)
 class Adapter:
     """How to make a world, and the pytest marks of the tests that use it (`emulator`, `slow`)."""
@@ -133,4 +141,5 @@ ADAPTERS: dict[str, Adapter] = {
     "memory": Adapter(open_memory),
     "sqlite": Adapter(open_sqlite),
     "aws-moto": Adapter(open_moto),
+    "aws-ministack": Adapter(open_ministack, marks=(pytest.mark.emulator,)),
 }

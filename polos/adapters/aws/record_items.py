@@ -15,8 +15,8 @@ from polos.ports import ABSENT, Check, Delete, Key, Put, Record
 
 Item = Mapping[str, Mapping[str, Any]]
 
-_GONE: Final = "(attribute_not_exists(k) OR x <= :now)"
-_STANDS: Final = "(attribute_not_exists(x) OR x > :now)"
+_GONE: Final = "(attribute_not_exists(k) OR e <= :now)"
+_STANDS: Final = "(attribute_not_exists(e) OR e > :now)"
 _AT_VERSION: Final = f"n = :expect AND {_STANDS}"
 
 
@@ -47,7 +47,7 @@ def record_of(item: Item) -> Record:
 
 def stands(item: Item, now: float) -> bool:
     """Whether it has not expired."""
-    return "x" not in item or int(item["x"]["N"]) > now
+    return "e" not in item or float(item["e"]["N"]) > now
 
 
 def plan_put(table: str, put: Put, *, nonce: bytes, absent: bool, now: float) -> Plan:
@@ -71,7 +71,7 @@ def condition_check(table: str, check: Check, *, now: float) -> dict[str, Any]:
 
 
 def _expecting(expect: int, now: float) -> dict[str, Any]:
-    values: dict[str, Any] = {":now": _seconds(now)}
+    values: dict[str, Any] = {":now": _exactly(now)}
     if expect == ABSENT:
         return {"ConditionExpression": _GONE, "ExpressionAttributeValues": values}
     values[":expect"] = {"N": str(expect)}
@@ -84,7 +84,7 @@ def _first(table: str, put: Put, *, nonce: bytes, now: float) -> Plan:
         "TableName": table,
         "Item": {**key_item(put.key), "n": {"N": "1"}, **_content(put, nonce)},
         "ConditionExpression": _GONE,
-        "ExpressionAttributeValues": {":now": _seconds(now)},
+        "ExpressionAttributeValues": {":now": _exactly(now)},
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     return Plan("put_item", "Put", request)
@@ -97,7 +97,7 @@ def _next(table: str, put: Put, *, nonce: bytes, now: float) -> Plan:
     update = "SET " + ", ".join(f"{name} = :{name}" for name in content)
     update += f" REMOVE {', '.join(unset)}" if unset else ""
     values: dict[str, Any] = {f":{name}": value for name, value in content.items()}
-    values |= {":one": {"N": "1"}, ":now": _seconds(now)}
+    values |= {":one": {"N": "1"}, ":now": _exactly(now)}
     if put.expect is None:
         # Not over our own earlier attempt: that has been applied, and is not to count twice.
         condition = f"{_STANDS} AND (attribute_not_exists(t) OR t <> :t)"
@@ -115,14 +115,14 @@ def _next(table: str, put: Put, *, nonce: bytes, now: float) -> Plan:
     return Plan("update_item", "Update", request)
 
 
-_OPTIONAL: Final = ("x", *(name for names in INDEX_KEYS.values() for name in names))
+_OPTIONAL: Final = ("e", "x", *(name for names in INDEX_KEYS.values() for name in names))
 
 
 def _content(put: Put, nonce: bytes) -> dict[str, Mapping[str, Any]]:
     """What a Put sets, but for key and version."""
     content: dict[str, Mapping[str, Any]] = {"t": {"B": nonce}}
     if put.expires_at is not None:
-        content["x"] = _seconds(math.ceil(put.expires_at))
+        content |= {"e": _exactly(put.expires_at), "x": {"N": str(math.ceil(put.expires_at))}}
     for index, (partition, sort) in put.index.items():
         names = INDEX_KEYS[index]
         content |= {names[0]: {"S": partition}, names[1]: {"S": sort}}
@@ -131,5 +131,5 @@ def _content(put: Put, nonce: bytes) -> dict[str, Mapping[str, Any]]:
     return content
 
 
-def _seconds(at: float) -> dict[str, str]:
-    return {"N": str(int(at))}
+def _exactly(at: float) -> dict[str, str]:
+    return {"N": f"{at:.6f}"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ _BATCH: Final = 10
 _LONGEST_POLL: Final = 20
 _ROUND: Final = 1  # seconds of long polling at one of several queues before the others are looked at again
 _PAUSE: Final = 0.2
+_LEASES_KEPT: Final = 10_000
 _GROUP: Final = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _NO_LONGER_OURS: Final = frozenset(
     {
@@ -44,6 +47,7 @@ class SqsQueue:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._settings = aws.settings
+        self._leases = _Leases()
 
     @property
     def max_delay(self) -> float:
@@ -96,8 +100,12 @@ class SqsQueue:
     def extend(self, delivery: Delivery, visibility: float) -> bool:
         """Hide it for `visibility` seconds from now; False if it is no longer this receiver's.
 
-        SQS may say yes to a handle that a later receive has outdated, so a worker trusts its own clock as well.
+        SQS may say yes to a handle whose time has run out, even when somebody has received the message since. So what
+        this process knows to have run out, by its own clock, is not asked for.
         """
+        asked = self._aws.clock.monotonic()
+        if self._leases.over(delivery.handle, asked):
+            return False
         try:
             self._aws.call(
                 "sqs",
@@ -110,6 +118,7 @@ class SqsQueue:
             )
         except Refused:
             return False
+        self._leases.put(delivery.handle, asked + visibility)
         return True
 
     def delete(self, deliveries: Sequence[Delivery]) -> None:
@@ -119,6 +128,8 @@ class SqsQueue:
             entries = [{"ReceiptHandle": handle} for handle in handles]
             for start in range(0, len(entries), _BATCH):
                 self._batch("delete_message_batch", queue, entries[start : start + _BATCH])
+            for handle in handles:
+                self._leases.put(handle, 0.0)
 
     def depth(self, queue: str) -> Depth:
         """How full it is. `oldest` is 0: SQS tells the age of its messages only to CloudWatch."""
@@ -147,6 +158,7 @@ class SqsQueue:
         return found
 
     def _poll(self, queue: str, limit: int, visible: int, *, wait: int) -> list[Delivery]:
+        asked = self._aws.clock.monotonic()
         answer = self._aws.call(
             "sqs",
             "receive_message",
@@ -157,10 +169,15 @@ class SqsQueue:
             WaitTimeSeconds=wait,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
-        return [
+        found = [
             _delivery(queue, message["Body"], message["ReceiptHandle"], message["Attributes"])
             for message in answer.get("Messages", ())
         ]
+        # A long poll hides a message from when it comes; a short one, at the earliest, from when it was asked for.
+        since = self._aws.clock.monotonic() if wait else asked
+        for delivery in found:
+            self._leases.put(delivery.handle, since + visible)
+        return found
 
     def _batch(self, operation: str, queue: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """One batch call, with the entries that failed in it repeated."""
@@ -179,6 +196,26 @@ class SqsQueue:
         raise TryAgain(
             f"queue {queue}: SQS did not take {len(left)} messages of {operation}; try again later"
         )
+
+
+class _Leases:
+    """Until when, by this process's clock, each message it received is hidden from others."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, handle: str, until: float) -> None:
+        with self._lock:
+            self._until.pop(handle, None)
+            self._until[handle] = until
+            if len(self._until) > _LEASES_KEPT:
+                self._until.popitem(last=False)
+
+    def over(self, handle: str, now: float) -> bool:
+        """Whether its time is known to have run out. Of one that Lambda received, only what `extend` said is known."""
+        with self._lock:
+            return now >= self._until.get(handle, now + 1)
 
 
 def delivery_from_event(record: Mapping[str, Any], settings: AwsSettings) -> Delivery:

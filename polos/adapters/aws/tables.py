@@ -7,8 +7,9 @@
     v   S|B   the entry, packed (see `packing`)          n    N     version, 1 when first written
     b   S     or the name of the blob that holds it      v    S|B   the value, packed
     n   B     who published it (publish only)            t    B     who wrote it last (a nonce of the call)
-    q   N     of a marker: where its publish begins      x    N     epoch seconds from which it is absent: TTL
-    x   N     epoch seconds from which it is gone: TTL   cp cs  sp ss  wp ws  tp ts   keys of the four indexes
+    q   N     of a marker: where its publish begins      e    N     epoch seconds from which it is absent
+    x   N     epoch seconds from which it is gone: TTL   x    N     the same in whole seconds: TTL
+                                                         cp cs  sp ss  wp ws  tp ts   keys of the four indexes
 
 Names of attributes are a letter or two, since DynamoDB counts them: an entry with its names has to stay under 1 KB to
 cost one write unit. None is a reserved word of its expressions.
