@@ -27,8 +27,10 @@ from polos.adapters.aws.sqs import SqsQueue
 from polos.adapters.clock import SystemClock
 from polos.core.definitions import Registry
 from polos.core.definitions import registry as process_registry
-from polos.entry.app import APP_VARIABLE, load_app
 from polos.entry.identity import new_execution_id, new_token
+from polos.entry.loading import load_source, named_sources
+from polos.entry.memory import settle_memory
+from polos.errors import CannotLoad
 from polos.ports import Ports
 from polos.runtime.delivery import Intake
 from polos.runtime.engine import Engine
@@ -37,6 +39,7 @@ from polos.runtime.service import Service
 from polos.runtime.steps import GRACE_SECONDS, LocalRunner, WorkerLoop
 
 PROJECT_VARIABLE: Final = "POLOS_PROJECT_ID"
+APP_VARIABLE: Final = "POLOS_APP"
 STEP_THREADS: Final = 32
 
 
@@ -110,6 +113,7 @@ class AwsRuntime:
 
     def warm(self) -> None:
         """Make the clients that every invocation uses: while Lambda starts a sandbox, CPU is not yet rationed."""
+        settle_memory()
         if self._aws is not None:
             for service in ("dynamodb", "sqs"):
                 self._aws.client(service)
@@ -125,10 +129,16 @@ def from_environment(environ: Mapping[str, str], **options: Any) -> AwsRuntime:
 
     Raises:
         StoreError: A variable of the stack is missing; all missing ones are named.
-        InvalidDefinition: POLOS_APP names no module, or one that is not there.
+        CannotLoad: POLOS_APP names no module, or one that cannot be imported.
     """
     settings = AwsSettings.from_env(environ)
-    load_app(environ.get(APP_VARIABLE, ""))
+    modules = named_sources(environ.get(APP_VARIABLE, ""))
+    if not modules:
+        raise CannotLoad(
+            APP_VARIABLE, "it is not set; it names the modules with workflows: 'shop.orders,shop.mails'"
+        )
+    for module in modules:
+        load_source(module)
     return AwsRuntime(settings, project=environ.get(PROJECT_VARIABLE) or "default", **options)
 
 

@@ -7,6 +7,7 @@ package, else `flows`. The classes it defines are stored by that name, so it has
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
 from importlib.util import module_from_spec, spec_from_file_location
@@ -82,6 +83,11 @@ def find_workflow(target: Target, module: ModuleType, *, known: Registry = regis
     if found is None:
         raise UnknownWorkflow(target.workflow, [definition.id for definition in own or known])
     return found
+
+
+def named_sources(text: str) -> list[str]:
+    """The files and modules that a variable names, with commas or blanks between them."""
+    return re.split(r"[,\s]+", text.strip(", \t\n")) if text.strip(", \t\n") else []
 
 
 def default_source() -> str | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -25,7 +24,8 @@ from typing import Any, Final
 
 from polos.core.definitions import registry
 from polos.entry.embedded import DEFAULT_STORE, Embedded
-from polos.entry.loading import APP_FILES, default_source, load_source
+from polos.entry.loading import APP_FILES, default_source, load_source, named_sources
+from polos.entry.memory import settle_memory
 from polos.errors import CannotLoad, PolosError, StoreError
 
 DRAIN_SECONDS: Final = 30.0
@@ -91,7 +91,8 @@ def load_all(sources: Iterable[str]) -> list[str]:
 
     Gives what was loaded. Raises `CannotLoad`; also when something was loaded and no workflow is registered.
     """
-    wanted = [*sources] or (os.environ.get("POLOS_APP") or "").split() or [*filter(None, [default_source()])]
+    named = named_sources(os.environ.get("POLOS_APP") or "")
+    wanted = [*sources] or named or [*filter(None, [default_source()])]
     if not wanted:
         raise CannotLoad(
             "the worker's code",
@@ -114,16 +115,6 @@ def serve(sources: Iterable[str], worker: Worker) -> None:
     settle_memory()
     with stopped_by_signals(worker):
         worker.run_blocking()
-
-
-def settle_memory() -> None:
-    """Spare the collector what lives as long as the process, and let it run less often: a replay makes many objects.
-
-    The modules that are loaded by now are never garbage; journals are freed by reference counts.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 @contextmanager
