@@ -28,7 +28,7 @@ class WorkflowContext:
         self._replay = replay
         self.step = Step(info, replay, resolve)
         self.state: Any = None
-        self.logger = logger
+        self.logger = logger(replay, info) if logger is not None else None
         self.cancel_event: asyncio.Event = replay.cancelled
         self.retry_count: int = int(info.options.get("retry_count", 0))
 

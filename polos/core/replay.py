@@ -117,6 +117,7 @@ class Replay:
         self.freed: list[tuple[int, RunStep, str, int]] = []
         self.asked: int | None = None
         self.granted: int | None = None
+        self.traces: list[tuple[int, str, tuple[int, int], dict[str, Any]]] = []
         self.paused = False
         self.unpaused_at: int | None = None
         self.compute_ms = 0
@@ -351,6 +352,11 @@ class Replay:
         """Issue an effect: carried out by whoever appended the entry before this position."""
         self.claim(address, where)
         self.effects.append((self.position, effect))
+
+    def traced(self, name: str, start: int, attributes: dict[str, Any]) -> None:
+        """Note a span that ends at this position."""
+        if not self._torn:
+            self.traces.append((self.position, name, (start, self.now_ms), attributes))
 
     def patched(self, patch: str) -> bool:
         """Whether the code behind this patch is taken: it was here before, or nothing is recorded beyond this point."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
-from polos.core.codec import Codec, DoesNotFit, codec_for, return_codec
+from polos.core.codec import Codec, DoesNotFit, codec_for, plain_json, return_codec
 from polos.core.definitions import Definition, Queue
 from polos.core.ids import derived_id, derived_uuid, fraction
 from polos.core.models import BatchStepResult, BatchWorkflowInput, EventPayload, ExecutionHandle, Match
@@ -210,7 +211,7 @@ class Step:
 
         Raises `WaitTimeout` after `timeout` seconds.
         """
-        text = codec_for(root="data").encode(data)
+        text = plain_json(data, root="data")
         where = _where()
 
         async def wait() -> dict[str, Any]:
@@ -376,7 +377,7 @@ class Step:
 
     def _publish(self, verb: str, key: str, topic: str, data: Any, event_type: str | None) -> None:
         event_id = derived_id(self._info.project, self._info.execution, verb, key)
-        text = codec_for(root="data").encode(data)
+        text = plain_json(data, root="data")
         self._replay.effect(f"{verb}:{key}", Publish(topic, event_id, event_type or "", text), _where(3))
 
     async def resume(
@@ -389,9 +390,20 @@ class Step:
     ) -> None:
         """Resume a suspended operation of another execution."""
         event_id = derived_id(self._info.project, self._info.execution, "resume", key)
-        text = codec_for(root="data").encode(data)
+        text = plain_json(data, root="data")
         effect = ResumeOther(suspend_execution_id, suspend_workflow_id, suspend_step_key, text, event_id)
         self._replay.effect(f"resume:{key}", effect, _where())
+
+    # --- tracing --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def trace(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """A span around what the block waits for; more attributes can be put into what it gives."""
+        start, kept = self._replay.now_ms, dict(attributes or {})
+        try:
+            yield kept
+        finally:
+            self._replay.traced(name, start, kept)
 
     # --- issuing --------------------------------------------------------------------------------------------------
 
@@ -421,9 +433,24 @@ def codec_of(func: Callable[..., Any]) -> Codec[Any]:
 def encode_payload(definition: Definition, payload: Any) -> str:
     """The payload as it is stored: what a caller gave, as the annotation understands it, a dict as its model.
 
+    No payload at all is an empty one where the annotation takes that (a dict, a model of defaults) and not None.
     Raises `InvalidPayload` with every field that does not validate.
     """
     codec = definition.payload_codec
+    if payload is None and not _fits(codec, None) and _fits(codec, {}):
+        payload = {}
+    return _encode_given(definition, codec, payload)
+
+
+def _fits(codec: Codec[Any], value: Any) -> bool:
+    try:
+        codec.coerce(value)
+    except NotStorable:
+        return False
+    return True
+
+
+def _encode_given(definition: Definition, codec: Codec[Any], payload: Any) -> str:
     try:
         return codec.encode(codec.coerce(payload))
     except DoesNotFit as error:

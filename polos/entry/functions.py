@@ -30,6 +30,7 @@ from polos.errors import LeaseLost, PolosError, StoreError
 from polos.ports import Delivery
 from polos.runtime.delivery import Batch
 from polos.runtime.lease import VISIBILITY, Heartbeat, MessageLease
+from polos.runtime.logs import body_logger
 from polos.runtime.sweeper import sweep
 
 XRAY_VARIABLE: Final = "POLOS_XRAY"
@@ -86,7 +87,7 @@ class Functions:
         project = environ.get(PROJECT_VARIABLE) or "default"
         telemetry = Powertools(project, xray=environ.get(XRAY_VARIABLE) == "true")
         runtime = from_environment(
-            environ, logger=telemetry.logger, on_end=lambda *_: telemetry.count("ExecutionsEnded")
+            environ, logger=body_logger("polos"), on_end=lambda *_: telemetry.count("ExecutionsEnded")
         )
         runtime.warm()
         return cls(runtime, telemetry=telemetry)

@@ -35,6 +35,7 @@ from polos.runtime import afterwards, names
 from polos.runtime.holding import Holding
 from polos.runtime.starts import child_info
 from polos.runtime.topics import Event, Topics
+from polos.runtime.tracing import spans_of, trace_span
 from polos.runtime.turn import Turn
 
 KICK_WINDOW_MS: Final = 86_400_000
@@ -60,6 +61,7 @@ class Dispatch:
         that branch was sent.
         """
         self._generation = self._turn.generation
+        self._seen_entries = self._seen_traces = 0
         self._seen_requests = self._seen_releases = self._seen_freed = 0
         self._seen_runnable = self._seen_effects = self._seen_abandoned = self._seen_status = 0
         self._ended = False
@@ -76,6 +78,7 @@ class Dispatch:
                 continue
             self._unpause(replay)
             self._deadline()
+            self._trace(replay)
             self._effects(replay)
             self._operations(replay)
             self._abandoned(replay)
@@ -146,6 +149,23 @@ class Dispatch:
                 MessageKind.SIGNAL, CANCEL, due=deadline / 1000, extra={"reason": "timeout"}
             )
             self._send_due(names.NEWS_QUEUE, message)
+
+    def _trace(self, replay: Replay) -> None:
+        """Export the spans that my entries end, and those of `ctx.step.trace` that end at my positions."""
+        tracer, journal = self._turn.host.tracer, self._turn.journal
+        if tracer is None:
+            return
+        fresh = [e for e in journal.entries[self._seen_entries :] if e.by in self._turn.tokens]
+        traced = replay.traces[self._seen_traces :]
+        first = self._seen_traces
+        self._seen_entries, self._seen_traces = len(journal), len(replay.traces)
+        info = self._turn.info
+        spans = spans_of(info, journal.start.at, fresh)
+        for number, (position, name, times, attributes) in enumerate(traced, first):
+            if self.mine(position):
+                spans.append(trace_span(info, name, number, times, attributes))
+        if spans:
+            tracer.export(spans)
 
     def _effects(self, replay: Replay) -> None:
         effects = replay.effects[self._seen_effects :]

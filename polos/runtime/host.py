@@ -17,10 +17,13 @@ from polos.core.definitions import DEFAULT_QUEUE, Definition, Registry
 from polos.core.journal import Entry, Journal
 from polos.core.loop import ReplayLoop
 from polos.core.replay import Replay
+from polos.core.start import StartInfo
 from polos.ports import Ports
 from polos.runtime import names
 from polos.runtime.executions import Executions
+from polos.runtime.logs import body_logger
 from polos.runtime.steps import StepRunner
+from polos.runtime.tracing import Tracer
 
 T = TypeVar("T")
 
@@ -74,7 +77,8 @@ class Host:
 
     `runner` makes the step runner of an invocation; `token` mints message tokens. `exclusive(execution)` may keep the
     threads of one process from deciding about one execution at the same time: not needed for correctness, the log is
-    the fence, but each conflict costs a replay. `on_end(project, execution)` is told of ends.
+    the fence, but each conflict costs a replay. `on_end(project, execution)` is told of ends. `logger(replay, info)`
+    makes what workflows find as `ctx.logger`.
     """
 
     def __init__(
@@ -86,7 +90,8 @@ class Host:
         runner: Callable[[], StepRunner],
         resolve: Callable[[Any], Definition] | None = None,
         settings: Settings = DEFAULT,
-        logger: Any = None,
+        logger: Callable[[Replay, StartInfo], Any] | None = None,
+        tracer: Tracer | None = None,
         on_end: Callable[[str, str], None] | None = None,
         exclusive: Callable[[str], AbstractContextManager[Any]] | None = None,
     ) -> None:
@@ -96,7 +101,8 @@ class Host:
         self.runner = runner
         self.settings = settings
         self.executions = Executions(ports.records)
-        self.logger = logger
+        self.logger = logger or body_logger()
+        self.tracer = tracer
         self.on_end = on_end
         self.exclusive = exclusive or (lambda execution: nullcontext())
         self.resolve = resolve or resolver(registry)

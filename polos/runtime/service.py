@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from polos.core.codec import codec_for
+from polos.core.codec import codec_for, plain_json
 from polos.core.definitions import Definition, Queue, Registry
 from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, START
@@ -245,7 +245,7 @@ class Service:
         meta = self.meta(execution)
         info = meta.info
         topic = run_topic(info.root_workflow or info.workflow, info.root_execution or info.execution)
-        text = codec_for(root="data").encode(data)
+        text = plain_json(data, root="data")
         event = Topics(self.ports, self.project).publish(
             topic, self.host.token(), f"resume_{key}", text, once=False
         )
@@ -257,8 +257,9 @@ class Service:
 
     def publish(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[Event]:
         """Publish (type, data) pairs in order. `NotStorable` if one cannot be stored: then none is published."""
-        codec = codec_for(root="data")
-        new = [NewEvent(self.host.token(), kind or "", codec.encode(data)) for kind, data in events]
+        new = [
+            NewEvent(self.host.token(), kind or "", plain_json(data, root="data")) for kind, data in events
+        ]
         return Publisher(self.host, self.project, self.topics).publish(topic, new)
 
     @property
