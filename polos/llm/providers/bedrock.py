@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -120,11 +120,22 @@ class Bedrock:
                     for event in wire.feed(chunk):
                         yield event
             finally:
-                chunks.close()
+                self._leave(chunks)
             yield Done(_identified(wire.finish(), answer))
 
     async def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args))
+
+    def _leave(self, chunks: Any) -> None:
+        """Close a stream that a thread may be reading: wake the reader, and close it after that in a thread.
+
+        Closing at once would wait for the reader, and the event loop with it, until the next chunk comes.
+        """
+        with suppress(
+            Exception
+        ):  # an ended stream has no socket to shut down; botocore's stream hides the rest
+            chunks._raw_stream.shutdown()
+        self._threads.submit(chunks.close)
 
     def _place(self, request: ModelRequest) -> tuple[str, str]:
         named = ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL")

@@ -23,6 +23,7 @@ class Compatible:
     """A provider's way of speaking Chat Completions.
 
     `key_envs`, `url_envs`: environment variables, by default `<NAME>_API_KEY` and `<NAME>_BASE_URL`.
+    `path` is added to an address without one.
     `schema_models`: the models (a pattern found in the name) that can be bound to a schema; for the others the schema
     goes into the prompt, with `json_mode` if the provider has that. `stream_with_schema`: whether it streams then.
     `strict_tools`: whether tools may carry `strict`. `keeps_reasoning`: whether its reasoning is to be sent back.
@@ -32,6 +33,7 @@ class Compatible:
     url: str = ""
     key_envs: tuple[str, ...] = ()
     url_envs: tuple[str, ...] = ()
+    path: str = ""
     key_optional: bool = False
     extra: str = "openai"
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -61,6 +63,7 @@ class Compatible:
             url_envs=self.url_envs or (f"{prefix}_BASE_URL",),
             key_envs=self.key_envs or (f"{prefix}_API_KEY",),
             key_optional=self.key_optional,
+            path=self.path,
         )
 
     def capabilities(self, model: str) -> Capabilities:
@@ -86,8 +89,9 @@ ROWS: Final[dict[str, Compatible]] = {
             strict_tools=True,
         ),
         Compatible(
-            # AZURE_OPENAI_ENDPOINT is the resource's v1 address: https://<resource>.openai.azure.com/openai/v1
+            # AZURE_OPENAI_ENDPOINT is the resource's address: https://<resource>.openai.azure.com, with or without path
             "azure",
+            path="/openai/v1",
             key_envs=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
             url_envs=("AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"),
             max_tokens="max_completion_tokens",

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final, Protocol
+from urllib.parse import urlsplit
 
 from polos.llm.errors import ModelError, ProviderUnavailable
 from polos.llm.events import Done, StreamEvent
@@ -44,6 +45,8 @@ class Endpoint:
     url_envs: tuple[str, ...]
     key_envs: tuple[str, ...]
     key_optional: bool = False
+    path: str = ""
+    """Added to an address that has no path of its own."""
 
     def address(self, request: ModelRequest, environ: Mapping[str, str]) -> str:
         """The base url of this request, without the `/` at its end."""
@@ -54,7 +57,7 @@ class Endpoint:
                 f"no address: give the agent a provider_base_url, or set {' or '.join(self.url_envs)}",
                 provider=self.name,
             )
-        return address.rstrip("/")
+        return address.rstrip("/") + ("" if urlsplit(address).path.strip("/") else self.path)
 
 
 class Wire(Protocol):

@@ -223,6 +223,19 @@ async def test_a_boto3_from_before_structured_output_gets_the_schema_in_words() 
     assert '"integer"' in seen["system"][0]["text"]
 
 
+async def test_a_cancelled_stream_lets_the_loop_and_the_connection_go_at_once() -> None:
+    import asyncio
+
+    with WireServer([turn("never told", chunk_chars=1, chunk_delay=60)]) as server:
+        events = BEDROCK.provider(server).stream(BEDROCK.request())
+        await anext(events)
+        waiting = asyncio.create_task(anext(events))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 5)
+
+
 async def test_many_streams_wait_side_by_side() -> None:
     """Each is read in a thread of the provider's own: the event loop and its default threads stay free."""
     import asyncio

@@ -214,6 +214,12 @@ async def test_a_server_without_a_key_gets_none_of_ours() -> None:
     assert server.requests[0].key == "none"
 
 
+@pytest.mark.parametrize("tail", ["", "/", "/openai/v1", "/openai/v1/"])
+def test_an_azure_resource_is_reached_by_its_endpoint_with_or_without_path(tail: str) -> None:
+    env = {"AZURE_OPENAI_ENDPOINT": f"https://res.openai.azure.com{tail}"}
+    assert ROWS["azure"].endpoint().address(REQUEST, env) == "https://res.openai.azure.com/openai/v1"
+
+
 async def test_a_provider_without_an_address_says_where_to_put_one() -> None:
     from polos.llm.providers.openai_chat import OpenAIChat
 
