@@ -225,3 +225,12 @@ async def test_installed_it_stands_for_any_provider_and_then_no_more() -> None:
     undo = fake.install()
     assert get_provider("stand-in") is fake
     undo()
+
+
+def test_the_testing_package_shows_its_names_and_loads_them_when_asked() -> None:
+    import polos.testing
+
+    for name in polos.testing.__all__:
+        assert getattr(polos.testing, name).__name__ == name
+        assert name in dir(polos.testing)
+    assert not hasattr(polos.testing, "no_such_thing")
