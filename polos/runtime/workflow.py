@@ -41,7 +41,7 @@ class Workflow(Generic[P, R]):
         return f"<{self.definition.kind} {self.id!r}>"
 
     async def invoke(self, *args: Any, **options: Any) -> ExecutionHandle:
-        """Start an execution: `invoke([client,] payload=None, queue=, concurrency_key=, session_id=, user_id=, ...)`."""
+        """Start an execution: `invoke([client,] payload=None, queue=, concurrency_key=, session_id=, ...)`."""
         client, payload = _client_first(args, options)
         return await client.start(self.definition, payload, start_options(options))
 
@@ -143,7 +143,7 @@ def workflow(
             id=name,
             function=target,
             description=description or (target.__doc__ or "").strip(),
-            queue=_queue(queue, name),
+            queue=queue_of(queue, name),
             trigger=trigger,
             schedule=_schedule(schedule),
             on_start=as_hooks(on_start),
@@ -164,7 +164,7 @@ def queue(name: str, concurrency_limit: int | None = None, **settings: Any) -> Q
     return Queue(name, concurrency_limit, **settings)
 
 
-def _queue(given: str | Queue | Mapping[str, Any] | None, workflow_id: str) -> Queue | None:
+def queue_of(given: str | Queue | Mapping[str, Any] | None, workflow_id: str) -> Queue | None:
     match given:
         case None | Queue():
             return given
