@@ -68,7 +68,19 @@ class ReplayLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.idle = IdleSelector()
+        self._made: list[asyncio.Task[Any]] = []
         super().__init__(self.idle)
+
+    def create_task(self, coro: Any, **settings: Any) -> asyncio.Task[Any]:
+        """A task, remembered: `asyncio.all_tasks` looks through the tasks of every loop of the process."""
+        task = super().create_task(coro, **settings)
+        self._made.append(task)
+        return task
+
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks of this loop that are not done."""
+        self._made = [task for task in self._made if not task.done()]
+        return [*self._made]
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any

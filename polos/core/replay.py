@@ -63,7 +63,7 @@ class Issued:
     operation: Operation
     position: int
     where: Where
-    future: asyncio.Future[Any]
+    future: _Answer
     decode: Callable[[str | None], Any]
     runnable_at: int | None = None
     attempt: int = 1
@@ -302,7 +302,7 @@ class Replay:
             except (Exception, SystemExit) as error:  # whatever the user's code raises is the outcome
                 self.finish = Finish(Outcome.FAILED, error=failure(error))
         self.done_at = self.position
-        for task in asyncio.all_tasks(self._loop):
+        for task in self._loop.unfinished():
             if task is not self._main:
                 task.cancel()
         for issued in self.issued.values():
@@ -464,18 +464,26 @@ class Replay:
                 issued.future.exception()
         for _ in range(DRAIN_ROUNDS):
             loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
+            tasks = loop.unfinished()
             if not tasks:
                 break
             for task in tasks:
                 task.cancel()
-        left = asyncio.all_tasks(loop)
+        left = loop.unfinished()
         for task in left:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         loop.idle.on_idle = loop.idle.on_pause = None
+        self._let_go()
         if left or not loop.idle.clean:
             return None
         return loop
+
+    def _let_go(self) -> None:
+        """Undo the circles of what this replay made, so that it is freed now and not by the garbage collector."""
+        self._main = None
+        for issued in self.issued.values():
+            issued.future.on_cancel = None
+        self.issued = {}
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
