@@ -91,9 +91,9 @@ class Trigger:
 class Definition:
     """A workflow (an agent and a tool are workflows too): its code and its settings.
 
-    `takes_payload` tells whether the function has a second parameter. `steps_per_invocation`: how many steps an
-    invocation may run itself, None for as many as fit. `kind` is "workflow", "agent" or "tool". `context` is the class of
-    the context its function is given, `WorkflowContext` if None.
+    `takes_payload`: whether the function has a second parameter. `steps_per_invocation`: how many steps an invocation
+    may run itself, None for as many as fit. `kind` is "workflow", "agent" or "tool". `context` is the class of the
+    context its function is given, `WorkflowContext` if None.
     """
 
     id: str

@@ -11,81 +11,18 @@ the workflow's variables, and only the instance that ran it would see that.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any, Final
 
 from polos.core.definitions import Definition
 from polos.core.failures import failure, step_error
+from polos.core.issued import Answer, Finish, Issued, Rewind, Torn, Where, place, plain
 from polos.core.journal import PAUSE, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
-from polos.core.operations import CallChild, Effect, Operation, RunStep
+from polos.core.operations import Effect, Operation, RunStep
 from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
 
 DRAIN_ROUNDS: Final = 50
-
-
-Where = tuple[CodeType | None, int]
-"""Where a verb was called: the code and the line. Made into text only when somebody asks."""
-
-
-class Torn(BaseException):
-    """Raised at every durable await when a replay is taken down."""
-
-
-class Rewind(Exception):
-    """This replay took a provisional branch that the journal decided otherwise: replay anew."""
-
-
-class _Answer(asyncio.Future[Any]):
-    """The future of an operation: tells when the code gives it up, without a callback at every answer."""
-
-    on_cancel: Callable[[], None] | None = None
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Cancelled: nobody waits for the operation any more."""
-        given_up = super().cancel(msg)
-        if given_up and self.on_cancel is not None:
-            self.on_cancel()
-        return given_up
-
-
-@dataclass(slots=True)
-class Issued:
-    """An operation the code has issued. Positions count entries; `due` is epoch seconds, None for now.
-
-    `runnable_at`: the position at which its current attempt became dispatchable; None: not yet (no place).
-    """
-
-    address: str
-    operation: Operation
-    position: int
-    where: Where
-    future: _Answer
-    decode: Callable[[str | None], Any]
-    runnable_at: int | None = None
-    attempt: int = 1
-    due: float | None = None
-    abandoned_at: int | None = None
-    answered: bool = False
-
-    @property
-    def pending(self) -> bool:
-        """Somebody still waits for its answer."""
-        return not self.answered and self.abandoned_at is None
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """How the body ended. `value` is JSON text; `state` the final state's."""
-
-    outcome: Outcome
-    value: str | None = None
-    error: dict[str, Any] | None = None
-    state: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Replay:
@@ -319,8 +256,8 @@ class Replay:
         if not here:
             verb, _, key = address.partition(":")
             raise NotAllowedHere(
-                f"ctx.step.{verb}({key!r}) was called inside a step or a sync workflow ({place(where)}); there it could not "
-                "be recorded: call it from the async workflow itself"
+                f"ctx.step.{verb}({key!r}) was called inside a step or a sync workflow ({place(where)}); there it "
+                "could not be recorded: call it from the async workflow itself"
             )
         known = self._keys.get(address)
         if known is not None:
@@ -333,7 +270,7 @@ class Replay:
     ) -> asyncio.Future[Any]:
         """Issue an operation; the future resolves when its answer is fed."""
         self.claim(address, where)
-        future = _Answer(loop=self._loop)
+        future = Answer(loop=self._loop)
         placed = not (self.limited and isinstance(operation, RunStep) and operation.queue is None)
         issued = Issued(address, operation, self.position, where, future, decode)
         self.issued[address] = issued
@@ -449,7 +386,7 @@ class Replay:
     # --- taking it down ---------------------------------------------------------------------------------------------
 
     def close(self) -> ReplayLoop | None:
-        """Throw the coroutines away (rule 16): verbs refuse, handlers of the user's are passed by, the drain is bounded.
+        """Throw the coroutines away (rule 16): verbs refuse, the user's handlers are passed by, the drain is bounded.
 
         Gives the loop back if nothing is left on it.
         """
@@ -490,17 +427,4 @@ def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Exceptions nobody awaits belong to the user's tasks; a replay must not report them once per replay."""
 
 
-def place(where: Where) -> str:
-    """`file:line`, for people."""
-    code, line = where
-    return f"{code.co_filename}:{line}" if code is not None else "?"
-
-
-def plain(text: str | None) -> Any:
-    """Decode a value that is plain JSON."""
-    return None if text is None else json.loads(text)
-
-
-def children_of(issued: Issued) -> str | None:
-    """The child execution an operation waits for and owns, if it is of that kind."""
-    return issued.operation.child.execution if isinstance(issued.operation, CallChild) else None
+__all__ = ["Finish", "Issued", "Replay", "Rewind", "Torn", "Where", "plain"]

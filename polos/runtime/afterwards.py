@@ -32,9 +32,9 @@ def after_end(turn: Turn, end: Entry) -> None:
     turn.show_end(end)
     outcome = outcome_fields(end)
     if info.parent_key and info.parent_execution:
-        _tell(turn, info.parent_execution, info.parent_workflow or "", info.parent_key, outcome)
+        _tell(turn, (info.parent_execution, info.parent_workflow or ""), info.parent_key, outcome)
     for waiter in waiting(turn, info.execution):
-        _tell(turn, waiter["execution"], waiter["workflow"], waiter["address"], outcome)
+        _tell(turn, (waiter["execution"], waiter["workflow"]), waiter["address"], outcome)
 
 
 def _save_state(turn: Turn, info: StartInfo, end: Entry) -> None:
@@ -76,7 +76,9 @@ def outcome_fields(end: Entry) -> dict[str, Any]:
     return {"error": {name: value for name, value in error.items() if name != "final"}}
 
 
-def _tell(turn: Turn, execution: str, workflow: str, address: str, outcome: dict[str, Any]) -> None:
+def _tell(turn: Turn, to: tuple[str, str], address: str, outcome: dict[str, Any]) -> None:
+    """Send the outcome to an operation of another execution; `to` is (execution, workflow)."""
+    execution, workflow = to
     message = turn.message(MessageKind.CHILD, address, **outcome)
     message = replace(message, execution=execution, workflow=workflow)
     turn.ports.queue.send(names.NEWS_QUEUE, [Outgoing(message.encode(), group=execution)])

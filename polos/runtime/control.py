@@ -187,7 +187,7 @@ class Control:
         records = service.ports.records
         if wanted.attributes:
             name, value = next(iter(wanted.attributes.items()))
-            partition = names.attribute(project, name, value, 0, "").partition
+            partition = names.attribute(project, name, value).partition
             page = records.query(partition, limit=limit, reverse=True, cursor=cursor)
             keys = [names.meta(project, record.value) for record in page.records]
             found = records.get_many(keys)
@@ -204,7 +204,7 @@ class Control:
 
 
 def _without(entries: list[Entry], condemned: str | None) -> list[Entry]:
-    """Everything before the failure, without the earlier attempts of what failed; all of it if the body itself raised."""
+    """Everything before the failure, without earlier attempts of what failed; all of it if the body itself raised."""
     if condemned is None:
         return entries
     cut = max(

@@ -163,7 +163,7 @@ class Dispatch:
         spans = spans_of(info, journal.start.at, fresh)
         for number, (position, name, times, attributes) in enumerate(traced, first):
             if self.mine(position):
-                spans.append(trace_span(info, name, number, times, attributes))
+                spans.append(trace_span(info, name, number, times=times, attributes=attributes))
         if spans:
             tracer.export(spans)
 
@@ -367,7 +367,7 @@ class Dispatch:
 
     def _start_child(self, child: ChildSpec, key: str) -> None:
         me = StartInfo.from_data(self._turn.journal.start.extra or {})
-        info = child_info(me, child, key, self._turn.now_ms(), self._turn.host.resolve)
+        info = child_info(me, child, key, now_ms=self._turn.now_ms(), resolve=self._turn.host.resolve)
         if not self._turn.executions.create(info) and key:
             news = afterwards.news_of(self._turn, info.execution, key)
             if news is not None:  # whoever ended it lost its lease before it could tell us

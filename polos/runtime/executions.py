@@ -93,7 +93,12 @@ class Executions:
         """
         meta = Meta(info=info, status="queued", position=0, updated_at=info.created_at, version=0)
         found_by = [
-            Put(names.attribute(info.project, name, value, info.created_at, info.execution), info.execution)
+            Put(
+                names.attribute(
+                    info.project, name, value, created_at=info.created_at, execution=info.execution
+                ),
+                info.execution,
+            )
             for name, value in info.attributes.items()
         ]
         return self._records.write(self._put(meta, expect=ABSENT), *found_by)

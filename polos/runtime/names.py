@@ -45,7 +45,7 @@ def state(project: str, workflow: str, state_key: str) -> Key:
     return Key(f"{project}|state|{workflow}", f"key|{state_key}")
 
 
-def attribute(project: str, name: str, value: str, created_at: int, execution: str) -> Key:
+def attribute(project: str, name: str, value: str, *, created_at: int = 0, execution: str = "") -> Key:
     """The record by which an execution is found by one of its attributes."""
     return Key(f"{project}|attribute|{len(name)}|{name}={value}", f"{created_at:013d}|{execution}")
 

@@ -63,7 +63,7 @@ class Schedules:
         self._project = project
 
     def put(self, wanted: ScheduleRecord) -> ScheduleRecord:
-        """Create or change. Raises `InvalidSchedule` for a line, zone or policy that cannot be kept, on every backend."""
+        """Create or change. Raises `InvalidSchedule` for a line, zone or policy that no backend could keep."""
         to_eventbridge(Cron.parse(wanted.cron))
         time_zone(wanted.timezone)
         if wanted.overlap not in OVERLAPS:

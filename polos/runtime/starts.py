@@ -27,7 +27,7 @@ def root_info(
 
 
 def child_info(
-    parent: StartInfo, child: ChildSpec, key: str, now_ms: int, resolve: Callable[[Any], Definition]
+    parent: StartInfo, child: ChildSpec, key: str, *, now_ms: int, resolve: Callable[[Any], Definition]
 ) -> StartInfo:
     """A child of `parent`. `key`: the address of the operation that waits for it, "" if none does."""
     definition = resolve(child.workflow)

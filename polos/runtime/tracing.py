@@ -78,7 +78,7 @@ def _span(info: StartInfo, started_at: int, entry: Entry) -> Span | None:
 
 
 def trace_span(
-    info: StartInfo, name: str, number: int, times: tuple[int, int], attributes: Mapping[str, Any]
+    info: StartInfo, name: str, number: int, *, times: tuple[int, int], attributes: Mapping[str, Any]
 ) -> Span:
     """The span of the `number`-th `ctx.step.trace` of an execution."""
     own = span_id(info.project, info.execution, f"trace:{number}:{name}")
