@@ -24,7 +24,11 @@ class Holding:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._places = Places(turn.ports, self._wake)
+
+    @property
+    def _places(self) -> Places:
+        """Made when asked for: kept, it would tie the turn and all it has read into a circle."""
+        return Places(self._turn.ports, self._wake)
 
     def _wake(self, fields: Mapping[str, Any]) -> None:
         kind = MessageKind(fields["kind"])

@@ -164,10 +164,15 @@ class SqliteRecords:
     def _put(self, put: Put, version: int, former: str) -> None:
         spots = _spots(put.index)
         self._database.run(_PUT, (*put.key, put.value, version, put.expires_at, spots))
-        if spots != former:
-            self._unlist(put.key, former)
-            for name, (partition, sort) in put.index.items():
-                self._database.run(_LIST, (name, partition, sort, *put.key))
+        if spots == former:
+            return
+        old = {} if former == "{}" else {name: tuple(spot) for name, spot in json.loads(former).items()}
+        gone = [(name, *spot, *put.key) for name, spot in old.items() if put.index.get(name) != spot]
+        new = [(name, *spot, *put.key) for name, spot in put.index.items() if old.get(name) != spot]
+        if gone:
+            self._database.run_many(_UNLIST, gone)
+        if new:
+            self._database.run_many(_LIST, new)
 
     def _unlist(self, key: Key, spots: str) -> None:
         if spots == "{}":
