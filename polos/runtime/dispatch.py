@@ -10,10 +10,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any, Final
 
-from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, COPIED, END, START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
-from polos.core.models import EventPayload, accepts
 from polos.core.operations import (
     AwaitChild,
     AwaitEvent,
@@ -29,12 +27,11 @@ from polos.core.operations import (
 )
 from polos.core.replay import Issued, Replay
 from polos.core.start import StartInfo
-from polos.core.step import run_topic
 from polos.ports import Outgoing
 from polos.runtime import afterwards, names
+from polos.runtime.eventing import Eventing
 from polos.runtime.holding import Holding
 from polos.runtime.starts import child_info
-from polos.runtime.topics import Event, Topics
 from polos.runtime.tracing import spans_of, trace_span
 from polos.runtime.turn import Turn
 
@@ -49,6 +46,7 @@ class Dispatch:
         self._turn = turn
         self._outbox: dict[str, list[Outgoing]] = defaultdict(list)
         self._holding = Holding(turn)
+        self._eventing = Eventing(turn, self._send)
         self._deadline_sent = False
         self._asked_state = False
         self._handled = -1
@@ -185,31 +183,9 @@ class Dispatch:
             case StartChild(child=child):
                 self._start_child(child, "")
             case Publish():
-                self._publish(effect.topic, effect.event_id, effect.event_type, effect.data)
+                self._eventing.publish(effect.topic, effect.event_id, effect.event_type, effect.data)
             case ResumeOther():
-                self._resume_other(effect)
-
-    def _publish(self, topic: str, event_id: str, event_type: str, data: str) -> Event:
-        """Append first, then tell those who wait (rule 7)."""
-        topics = Topics(self._turn.ports, self._turn.project)
-        event = topics.publish(topic, event_id, event_type, data)
-        for waiter in topics.waiting(topic):
-            message = self._turn.message(MessageKind.EVENT, waiter["address"])
-            self._send(
-                names.NEWS_QUEUE, replace(message, execution=waiter["execution"], workflow=waiter["workflow"])
-            )
-        return event
-
-    def _resume_other(self, effect: ResumeOther) -> None:
-        meta = self._turn.executions.get(self._turn.project, effect.execution)
-        if meta is None:
-            return  # there is nobody to resume
-        topic = run_topic(
-            meta.info.root_workflow or meta.info.workflow, meta.info.root_execution or meta.info.execution
-        )
-        event = self._publish(topic, effect.event_id, f"resume_{effect.key}", effect.data)
-        message = self._turn.message(MessageKind.SIGNAL, f"suspend:{effect.key}", value=event.to_json())
-        self._send(names.NEWS_QUEUE, replace(message, execution=effect.execution, workflow=effect.workflow))
+                self._eventing.resume_other(effect)
 
     def _operations(self, replay: Replay) -> None:
         fresh = replay.runnable[self._seen_runnable :]
@@ -228,11 +204,11 @@ class Dispatch:
             case Timer(due=due):
                 self._timer(issued, due, None)
             case Suspend() as suspend:
-                self._announce(issued, suspend)
+                self._eventing.announce(issued, suspend)
                 self._timeout(issued, suspend.due, "no resume came")
             case AwaitEvent() as wait:
                 self._timeout(issued, wait.due, f"no event came on topic {wait.topic!r}")
-                self._register(issued, wait)
+                self._eventing.register(issued, wait)
             case CallChild(child=child):
                 self._start_child(child, issued.address)
             case AwaitChild(execution=child_id):
@@ -267,45 +243,9 @@ class Dispatch:
             names.NEWS_QUEUE, self._turn.message(MessageKind.TIMER, issued.address, due=due, error=error)
         )
 
-    def _announce(self, issued: Issued, suspend: Suspend) -> None:
-        key = issued.address.partition(":")[2]
-        event_id = derived_id(self._turn.project, self._turn.execution, issued.address)
-        self._publish(
-            self._turn.run_topic, event_id, f"suspend_{key}", self._turn.with_metadata(suspend.data)
-        )
-
-    def _register(self, issued: Issued, wait: AwaitEvent) -> None:
-        topics = Topics(self._turn.ports, self._turn.project)
-        topics.register(wait.topic, self._turn.execution, self._turn.workflow, issued.address)
-        if self._next_event(topics, issued, wait) is not None:
-            self._send(names.NEWS_QUEUE, self._turn.message(MessageKind.EVENT, issued.address))
-
-    def _next_event(self, topics: Topics, issued: Issued, wait: AwaitEvent) -> Event | None:
-        journal = self._turn.journal
-        begun = journal.start.at if wait.since == "start" else journal.entries[issued.position - 1].at
-        if wait.since == "start":
-            begun = min(begun, int((journal.start.extra or {}).get("created_at", begun)))
-        consumed = {
-            entry.extra["sequence"]
-            for entry in journal.entries
-            if entry.extra and entry.extra.get("topic") == wait.topic and "sequence" in entry.extra
-        }
-        for event in topics.since(wait.topic, begun):
-            if event.sequence not in consumed and accepts(
-                wait.match, EventPayload.model_validate_json(event.to_json())
-            ):
-                return event
-        return None
-
     def take_event(self, message: Message, issued: Issued, wait: AwaitEvent) -> Entry | None:
         """The entry that gives this wait its event; None: nothing has come that it takes."""
-        event = self._next_event(Topics(self._turn.ports, self._turn.project), issued, wait)
-        if event is None:
-            return None
-        extra = {"topic": wait.topic, "sequence": event.sequence}
-        return Entry(
-            Kind.DONE, issued.address, message.token, self._turn.now_ms(), event.to_json(), extra=extra
-        )
+        return self._eventing.take_event(message, issued, wait)
 
     def try_place(self, message: Message, what: str, *, wanted: bool) -> Entry | None:
         """The entry of a place that was got; None: still in line, or given back because nobody wants it."""
