@@ -179,13 +179,15 @@ class Flow:
     state: Codec[Any] | None = None
 
 
-async def inline(replay: Replay, address: str, function: Callable[[], Any], codec: Codec[Any]) -> Any:
-    """Call a function once and record what it gives, wherever the workflow runs: no invocation of its own.
+async def inline(
+    replay: Replay, address: str, function: Callable[[], Any], codec: Codec[Any], *, retry: RetryPolicy = ONCE
+) -> Any:
+    """Call a function and record what it gives, wherever the workflow runs: no invocation of its own.
 
     Raises:
         StepExecutionError: It raised.
     """
-    operation = RunStep(address.partition(":")[2], function, codec=codec, retry=ONCE, inline=True)
+    operation = RunStep(address.partition(":")[2], function, codec=codec, retry=retry, inline=True)
     return await replay.issue(address, operation, (None, 0), lambda text: codec.decode(text or "null"))
 
 

@@ -22,6 +22,14 @@ class EventPayload(BaseModel):
     created_at: datetime
 
 
+class StreamEvent(EventPayload):
+    """One event of a run, as a stream gives it.
+
+    The stream merges several logs: `sequence_id` counts within the log that the event is from, `id` is unique in the
+    run. `topic` is the run's.
+    """
+
+
 class BatchEventPayload(BaseModel):
     """Several events of one topic, in order."""
 

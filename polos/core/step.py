@@ -6,14 +6,14 @@ coroutine runs, so a verb that is never awaited does nothing, and Python says so
 
 from __future__ import annotations
 
+from polos.core.verbs.agents import Agents
 from polos.core.verbs.base import Resolve, encode_payload
-from polos.core.verbs.children import Children
 from polos.core.verbs.running import Running
 from polos.core.verbs.telling import Telling, run_topic
 from polos.core.verbs.waiting import Waiting
 
 
-class Step(Running, Waiting, Children, Telling):
+class Step(Running, Waiting, Agents, Telling):
     """The verbs of one execution."""
 
 

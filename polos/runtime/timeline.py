@@ -23,7 +23,12 @@ from polos.runtime import names
 from polos.runtime.executions import Meta, decode
 from polos.runtime.service import Service
 
-CHILD_VERBS: Final = {"invoke_and_wait": "invoke_and_wait", "batch_item": "batch_invoke_and_wait"}
+CHILD_VERBS: Final = {
+    "invoke_and_wait": "invoke_and_wait",
+    "batch_item": "batch_invoke_and_wait",
+    "agent_invoke_and_wait": "agent_invoke_and_wait",
+    "batch_agent_item": "batch_agent_invoke_and_wait",
+}
 """The verb of an address whose operation is a child -> the verb that the child's id was derived from."""
 
 

@@ -26,9 +26,7 @@ from polos.core.codec import Codec, codec_for, return_codec
 from polos.core.context import WorkflowContext
 from polos.core.definitions import Definition, Queue, registry
 from polos.core.hooks import as_hooks, is_async
-from polos.core.models import ExecutionHandle
 from polos.errors import InvalidDefinition
-from polos.runtime.client import client_first
 from polos.runtime.workflow import Workflow, queue_of
 from polos.tools.approval import ask_approval
 from polos.tools.docstrings import read
@@ -80,14 +78,6 @@ class Tool(Workflow[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The undecorated function."""
         return cast(R, self.function(*args, **kwargs))
-
-    async def invoke(self, *args: Any, **options: Any) -> ExecutionHandle:
-        """Start one call: `invoke([client,] arguments=None, ...)`, as a workflow is."""
-        return await super().invoke(*_with_arguments(args, options), **options)
-
-    async def run(self, *args: Any, **options: Any) -> Any:
-        """Start one call and wait for its result: `run([client,] arguments=None, ...)`, as a workflow is."""
-        return await super().run(*_with_arguments(args, options), **options)
 
     @property
     def description(self) -> str:
@@ -183,13 +173,6 @@ def _body(
         return await ctx.step.run("call", call, max_retries=0)
 
     return body
-
-
-def _with_arguments(args: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
-    """No arguments are none, `{}`."""
-    client, rest = client_first(args, options.pop("client", None))
-    given = rest.pop(0) if rest else options.pop("payload", None)
-    return [client, {} if given is None else given, *rest]
 
 
 def _shown(payload: Any) -> dict[str, Any]:
