@@ -72,6 +72,7 @@ class Replay:
         self._pending = self._steps = self._placed_steps = 0
         self._error: BaseException | None = None
         self._torn = False
+        self._tear = Torn()
 
     # --- feeding --------------------------------------------------------------------------------------------------
 
@@ -248,7 +249,7 @@ class Replay:
     def claim(self, address: str, where: Where) -> None:
         """Take an address for the code. Raises `DuplicateKey`; `NotAllowedHere` outside the body."""
         if self._torn or self.done_at is not None:
-            raise Torn
+            raise self._tear
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -397,7 +398,7 @@ class Replay:
         loop.set_exception_handler(_quiet)
         for issued in self.issued.values():
             if not issued.future.done():
-                issued.future.set_exception(Torn())
+                issued.future.set_exception(self._tear)
                 issued.future.exception()
         for _ in range(DRAIN_ROUNDS):
             loop.run_forever()
@@ -418,6 +419,7 @@ class Replay:
     def _let_go(self) -> None:
         """Undo the circles of what this replay made, so that it is freed now and not by the garbage collector."""
         self._main = None
+        self._tear.__traceback__ = self._tear.__context__ = None
         for issued in self.issued.values():
             issued.future.on_cancel = None
         self.issued = {}

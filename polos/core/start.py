@@ -54,7 +54,9 @@ class StartInfo:
 
     def to_data(self, *, payload: bool = True) -> dict[str, Any]:
         """Plain data without what has its default; without the payload for the header of the start entry."""
-        kept = {name: value for name, default in _DEFAULTS.items() if (value := getattr(self, name)) != default}
+        kept = {
+            name: value for name, default in _DEFAULTS.items() if (value := getattr(self, name)) != default
+        }
         if not payload:
             kept.pop("payload", None)
         return kept
