@@ -46,11 +46,15 @@ class Dispatch:
         self._turn = turn
         self._outbox: dict[str, list[Outgoing]] = defaultdict(list)
         self._holding = Holding(turn)
-        self._eventing = Eventing(turn, self._send)
         self._deadline_sent = False
         self._asked_state = False
         self._handled = -1
         self._reset()
+
+    @property
+    def _eventing(self) -> Eventing:
+        """Made when asked for: kept, it would tie the turn and all it has read into a circle."""
+        return Eventing(self._turn, self._send)
 
     def _reset(self) -> None:
         """Look at a new replay from its beginning; up to `_handled` it says what the former one said.
