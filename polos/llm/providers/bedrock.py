@@ -105,7 +105,7 @@ class Bedrock:
         async with self._failures(request):
             client = await self._run(self._client, url, region, request.timeout)
             known = client.meta.service_model.operation_model("ConverseStream").input_shape.members
-            wire = BedrockWire(self._told(request, known))
+            wire = BedrockWire(self._told(request, known), cache=_knows_cache(known))
             body = _with_extra(wire.body(), request.extra, known)
             if not request.stream:
                 answer = await self._run(partial(client.converse, **body))
@@ -169,6 +169,12 @@ class Bedrock:
                 raise
             # Not chained: botocore's errors print the parameters, and with them the prompt.
             raise to_error(complaint, request=request) from None
+
+
+def _knows_cache(known: Mapping[str, Any]) -> bool:
+    """Whether this boto3 has cache points (since the end of 2024); an older one rejects the whole request."""
+    block = getattr(known.get("system"), "member", None)
+    return "cachePoint" in getattr(block, "members", ())
 
 
 def _with_extra(body: dict[str, Any], extra: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,8 +71,9 @@ def chooses(model: str) -> bool:
 class BedrockWire:
     """One request in the Converse format."""
 
-    def __init__(self, request: ModelRequest) -> None:
+    def __init__(self, request: ModelRequest, *, cache: bool = True) -> None:
         request = hoist_system(request)
+        self._cache = cache and caches(request.model)
         # Converse has no choice `none`, and takes no calls in the conversation without the tools.
         self._tools = () if request.tool_choice == "none" else request.tools
         self._messages = request.messages if self._tools else without_tools(request.messages)
@@ -108,7 +109,7 @@ class BedrockWire:
         return body
 
     def _cache_points(self) -> list[dict[str, Any]]:
-        ttl = self._request.cache_ttl() if caches(self._request.model) else None
+        ttl = self._request.cache_ttl() if self._cache else None
         if ttl is None:
             return []
         return [{"cachePoint": {"type": "default", **({"ttl": ttl} if ttl != "5m" else {})}}]

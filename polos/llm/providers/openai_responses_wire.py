@@ -82,6 +82,8 @@ class ResponsesWire:
     # --- the answer
 
     def feed(self, chunk: dict[str, Any]) -> Iterator[StreamEvent]:
+        if chunk.get("event") == "error":  # as SDKs before 2.0 hand it on
+            chunk = chunk.get("data") or chunk
         index = chunk.get("output_index", -1)
         match chunk.get("type"):
             case "response.output_text.delta" | "response.refusal.delta" if chunk.get("delta"):

@@ -12,7 +12,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from polos.llm import stored
 from polos.llm.errors import AuthenticationFailed, BadRequest, ProviderUnavailable, RateLimited
 from polos.llm.port import complete
-from polos.llm.providers.bedrock import Bedrock
+from polos.llm.providers.bedrock import Bedrock, make_client
 from polos.llm.providers.bedrock_wire import BedrockWire, caches, jsonable, with_bytes
 from polos.llm.providers.sdk import Broken
 from polos.llm.request import ModelRequest, OutputSpec
@@ -221,6 +221,19 @@ async def test_a_boto3_from_before_structured_output_gets_the_schema_in_words() 
     assert response.text == '{"a": 1}'
     assert "outputConfig" not in seen
     assert '"integer"' in seen["system"][0]["text"]
+
+
+def test_the_client_leaves_retries_to_us_and_has_its_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    client = make_client(url="http://127.0.0.1:9", region="eu-central-1", timeout=7.0)
+    config = client.meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert (config.connect_timeout, config.read_timeout, client.meta.region_name) == (
+        7.0,
+        7.0,
+        "eu-central-1",
+    )
 
 
 async def test_a_cancelled_stream_lets_the_loop_and_the_connection_go_at_once() -> None:

@@ -76,6 +76,16 @@ def test_nulls_in_the_fitting_variant_of_a_union_go() -> None:
     assert without_added_nulls(value, schema) == [{"kind": "cat"}, {"kind": "dog", "lives": None}]
 
 
+def test_a_variant_is_chosen_by_its_shape() -> None:
+    listed = {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}}
+    closed = {"type": "object", "properties": {"b": {"enum": ["x"]}}, "additionalProperties": False}
+    needs = {"type": "object", "properties": {"c": {"type": "integer"}}, "required": ["d"]}
+    last = {"type": "object", "properties": {"e": {"type": "integer"}}}
+    schema = {"type": "object", "additionalProperties": {"anyOf": [listed, closed, needs, last]}}
+    value = {"1": [{"a": None}], "2": {"b": "y", "e": None}, "3": {"c": None, "e": None}, "4": 5}
+    assert without_added_nulls(value, schema) == {"1": [{}], "2": {"b": "y"}, "3": {"c": None}, "4": 5}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -229,6 +229,34 @@ def test_a_reference_that_leads_nowhere_is_told() -> None:
         openai_schema({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}})
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"allOf": [{"type": "string"}, {"minLength": 1}]},
+        {"type": "array", "items": True},
+        {"not": {"type": "string"}},
+        {"type": "object"},
+    ],
+)
+def test_hand_written_schemas_beyond_native_modes_are_refused_too(part: dict[str, Any]) -> None:
+    with pytest.raises(NotBindable, match=r"^a"):
+        openai_schema({"type": "object", "properties": {"a": part}})
+
+
+def test_older_ways_to_write_schemas_are_understood() -> None:
+    schema = {
+        "type": "object",
+        "definitions": {"A": {"type": "object", "properties": {"x": {"enum": [1, None]}}}},
+        "properties": {"a": {"allOf": [{"$ref": "#/definitions/A"}]}, "b": {"type": ["string", "null"]}},
+    }
+    strict = openai_schema(schema)
+    assert strict["definitions"]["A"]["properties"]["x"] == {"enum": [1, None]}, (
+        "null is one of its values already"
+    )
+    assert strict["properties"]["a"]["anyOf"][0]["required"] == ["x"]
+    assert strict["properties"]["b"] == {"type": ["string", "null"]}
+
+
 def test_what_strict_mode_makes_the_model_write_validates_again() -> None:
     """Every optional property null, as strict mode allows: the nulls go, the defaults come."""
     written = {
