@@ -1,0 +1,69 @@
+"""The campaign: seeds of every scenario under every kind of trouble, over the real engine.
+
+POLOS_SIM_RUNS=20000 python -m pytest tests/simulation/test_campaign.py    so many runs instead of the usual ones
+POLOS_SIM_SEED=5000000 ...                                                 other seeds than the usual ones
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from support.simulation.campaign import SETTINGS, run_campaign, run_seed
+from support.simulation.scenarios import SCENARIOS
+
+USUAL: Final = 2_200
+RUNS: Final = int(os.environ.get("POLOS_SIM_RUNS", USUAL))
+FIRST: Final = int(os.environ.get("POLOS_SIM_SEED", "0"))
+CHUNK: Final = 20
+
+# How many of 100 runs each setting gets, and each scenario of those.
+TROUBLE: Final = {
+    "calm": 10,
+    "mixed": 30,
+    "storm": 20,
+    "crashes": 10,
+    "gaps": 8,
+    "gapstorm": 12,
+    "cold": 5,
+    "letters": 5,
+}
+WEIGHT: Final = {"main": 2, "rand": 2}
+
+
+def chunks() -> list[ParameterSet]:
+    """The work in pieces that several processes can share: scenario, setting, seeds."""
+    pieces: list[ParameterSet] = []
+    weights = sum(WEIGHT.get(name, 1) for name in SCENARIOS)
+    for setting, share in TROUBLE.items():
+        for name in SCENARIOS:
+            runs = max(1, round(RUNS * share / 100 * WEIGHT.get(name, 1) / weights))
+            for at in range(0, runs, CHUNK):
+                seeds = range(FIRST + at, FIRST + min(runs, at + CHUNK))
+                pieces.append(pytest.param(name, setting, seeds, id=f"{name}-{setting}-{seeds.start}"))
+    return pieces
+
+
+@pytest.mark.parametrize(("scenario", "setting", "seeds"), chunks())
+def test_whatever_breaks_every_execution_ends_and_its_journal_holds(
+    scenario: str, setting: str, seeds: range, record_property: Callable[[str, object], None]
+) -> None:
+    figures = run_campaign(scenario, setting, seeds)
+    record_property("simulation", figures.as_dict())
+    assert figures.runs == len(seeds)
+
+
+@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
+def test_a_seed_gives_the_same_run_again(scenario: str) -> None:
+    first = run_seed(scenario, "storm", 7, traced=True).trace
+    again = run_seed(scenario, "storm", 7, traced=True).trace
+    assert first == again
+
+
+def test_every_setting_is_part_of_the_campaign() -> None:
+    assert set(TROUBLE) == set(SETTINGS)
+    assert sum(TROUBLE.values()) == 100
