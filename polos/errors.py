@@ -256,6 +256,70 @@ class ServerUnreachable(PolosError):
     code = "server_unreachable"
 
 
+# --- the HTTP API -------------------------------------------------------------------------------------------------
+
+
+class InvalidRequest(PolosError):
+    """A request that the API cannot read. `problems` is one (path, message) per field."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        self.problems = tuple(problems)
+        lines = "; ".join(f"{path}: {text}" for path, text in problems)
+        super().__init__(f"{message}: {lines}" if lines else message)
+
+
+class Unauthorized(PolosError):
+    """The API does not know who asks: no key, or one that was never made, has expired or was revoked."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PolosError):
+    """The API knows who asks, and they may not do this: the key's role, another project, a forged request."""
+
+    code = "forbidden"
+
+
+class RateLimited(PolosError):
+    """Too many requests with this key. `retry_after` is in how many seconds there is room again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class TooLarge(PolosError):
+    """A request body, or a value in it, that is larger than can be taken; the message says how large it may be."""
+
+    code = "too_large"
+
+
+class ServerError(PolosError):
+    """The API failed, and it is not the caller's doing. `request_id` finds the cause in the server's log."""
+
+    code = "server_error"
+
+    def __init__(self, message: str, *, request_id: str = "") -> None:
+        self.request_id = request_id
+        super().__init__(message)
+
+
+# --- secrets ------------------------------------------------------------------------------------------------------
+
+
+class SecretMissing(PolosError):
+    """A secret that is nowhere to be found; the message says where it was looked for."""
+
+    code = "secret_missing"
+
+
+# --- workers ------------------------------------------------------------------------------------------------------
+
+
 class LeaseLost(PolosError):
     """This worker no longer owns the message it works on; it stops, and whoever owns it now goes on."""
 
