@@ -16,7 +16,8 @@ from typing import Final
 from polos.llm.types import Usage
 
 PRICES_AS_OF: Final = "2025-12"
-"""The month up to which the providers' public price lists were followed. Later models and changes are not in it."""
+"""About when these prices were public. They were written down by hand, and later models and changes are missing:
+override what your bill depends on."""
 
 _MILLION: Final = Decimal(1_000_000)
 
