@@ -1,8 +1,9 @@
 """Providers that speak OpenAI's Chat Completions, and in what they differ: one table, a row each.
 
 The rows follow what is known of the providers' documentation, with the careful value where that is silent; they were
-not tried against the services themselves. A row is data: your own server gets one by `register_provider("mine", lambda: OpenAIChat(Compatible("mine", url=...)))`, or none at all if an agent
-names its `provider_base_url`.
+not tried against the services themselves. A row is data: your own server gets one by
+`register_provider("mine", lambda: OpenAIChat(Compatible("mine", url=...)))`, or none at all if an agent names its
+`provider_base_url`.
 """
 
 from __future__ import annotations
