@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.awsrequest import AWSResponse
+from moto.core.exceptions import JsonRESTError
 from moto.dynamodb import exceptions, models
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.models.table import Table
@@ -98,7 +99,7 @@ class Dynamo:
                 items.stored(self._store, table, item)
                 for table, item in items.touched(call.params, call.operation)
             ]
-        except KeyError:  # a malformed request: moto is about to say what is wrong with it
+        except (KeyError, JsonRESTError):  # a malformed request: moto is about to say what is wrong with it
             return []
 
     def _usage(

@@ -205,7 +205,9 @@ class MotoHarness:
             lose(call)
         return answer
 
-    def _handle(self, call: Call, pass_on: Callable[[Call], AWSResponse | None]) -> AWSResponse | None:
+    def _handle(
+        self, call: Call, pass_on: Callable[[Call], AWSResponse | None], *, metered: bool = True
+    ) -> AWSResponse | None:
         with self._lock:
             self.fire_due()
             match call.service:
@@ -217,7 +219,8 @@ class MotoHarness:
                     answer, usage = self._schedules.handle(call, pass_on)
                 case _:
                     answer, usage = pass_on(call), Usage(calls=1, billed=1)
-        self.meter.add(call.service, call.operation, usage)
+        if metered:
+            self.meter.add(call.service, call.operation, usage)
         return answer
 
     def _half(self, call: Call, pass_on: Callable[[Call], AWSResponse | None]) -> AWSResponse | None:
@@ -233,8 +236,10 @@ class MotoHarness:
         """Look again and again until there is a message, never holding the lock meanwhile."""
         short = call.rewrite({**call.params, "WaitTimeSeconds": 0})
         end = self.clock.now() + waits
+        first = True
         while True:
-            answer = self._handle(short, pass_on)
+            answer = self._handle(short, pass_on, metered=first)
+            first = False
             if answer is None or answer.status_code != 200 or b'"Messages"' in answer.content:
                 return answer
             if self.clock.now() >= end:
