@@ -47,6 +47,7 @@ class AwsHarness(Harness):
         caller_meter: What the test's own requests did: starting, resuming, looking.
         faults: Throttles, broken connections and lost answers that are to come.
         invocations: How often each function was invoked.
+        sandboxes_ended: How many sandboxes have died, or ended themselves.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class AwsHarness(Harness):
         self.caller_meter = self.account.meter
         self.faults: Faults = self.account.faults
         self.invocations: dict[str, int] = {"worker": 0, "news": 0, "dead": 0, "sweeper": 0}
+        self.sandboxes_ended = 0
         self._poller_meter = AwsMeter()
         self._timeouts = {**dict.fromkeys(self.invocations, news_timeout), "worker": timeout}
         self._batch = batch
@@ -149,6 +151,7 @@ class AwsHarness(Harness):
             self._at_work = None
 
     def _drop(self, function: str) -> None:
+        self.sandboxes_ended += 1
         self._sandboxes.pop(function).close()
 
     def _sweep(self) -> int:

@@ -48,10 +48,12 @@ class LocalHarness(Harness):
     """A worker of one machine over `store`; see `Harness` for what a test does with it.
 
     One that dies leaves its messages hidden, and they come again when their visibility is over: a minute later.
+    `grace`: seconds that a sync step has to stop in after its timeout.
     """
 
-    def __init__(self, store: Store, clock: VirtualClock, **options: Any) -> None:
+    def __init__(self, store: Store, clock: VirtualClock, *, grace: float = 0.2, **options: Any) -> None:
         super().__init__(store.ports, clock, **options)
+        self.grace = grace
         self._store = store
         self._worker: _Worker | None = None
 
@@ -145,7 +147,9 @@ class _Worker:
             self._ports,
             harness.registry,
             token=new_token,
-            runner=lambda: LocalRunner(self._loop, self._threads, lambda: int(harness.clock.now() * 1000)),
+            runner=lambda: LocalRunner(
+                self._loop, self._threads, lambda: int(harness.clock.now() * 1000), grace=harness.grace
+            ),
             settings=harness.settings,
         )
         self.intake = Intake(Engine(self.host))
