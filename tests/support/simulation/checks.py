@@ -30,6 +30,7 @@ def check(world: World) -> None:
         journal = world.journal(meta.info.execution)
         _ended(meta, journal)
         _consistent(meta, journal, world)
+        _in_time(meta, journal, world)
         causes.update(_replayed(meta, journal, world))
     _promised(world, causes)
 
@@ -68,6 +69,17 @@ def _consistent(meta: Meta, journal: Sequence[Entry], world: World) -> None:
             )
         if entry in died(journal) and world.struck[entry.by] < world.patience:
             raise Failed(f"{what}: {entry.address} was given up after {world.struck[entry.by]} deaths")
+
+
+def _in_time(meta: Meta, journal: Sequence[Entry], world: World) -> None:
+    dues = {
+        (meta.info.execution, entry.address, entry.attempt + 1): (entry.extra or {}).get("due", 0.0)
+        for entry in journal
+        if entry.kind is Kind.RETRY
+    }
+    for run, at in world.begun_at:
+        if at < dues.get(run, 0.0):
+            raise Failed(f"{run} was begun {dues[run] - at:.1f} s before its backoff was over")
 
 
 def _replayed(meta: Meta, entries: Sequence[Entry], world: World) -> dict[RunKey, str]:

@@ -153,6 +153,9 @@ class World:
         self.begun: Counter[RunKey] = Counter()
         self.deliveries = self.refused = self.kicks = self.sweeps = 0
         self.mistakes: list[BaseException] = []
+        self.misled: set[Task] = set()
+        self.about_to: dict[object, Call] = {}
+        self.begun_at: list[tuple[RunKey, float]] = []
         self._numbers = itertools.count(1)
         self._processes = itertools.count(1)
         self.service = Service(Process(self, 0).host, PROJECT, new_id=lambda _: f"x{next(self._numbers)}")
@@ -189,6 +192,7 @@ class World:
             self._note(None, call, result)
             return result
         if self.gaps or not isinstance(task, Working):
+            self.about_to[task] = call
             task.stand(call.name)
         self._before(task, call)
         result = apply()
@@ -209,6 +213,9 @@ class World:
             for outgoing in call.args[1]:
                 self.struck[Message.decode(outgoing.body).token] += 1
             self.say(task, "sent twice")
+        if task in self.misled:
+            self.misled.discard(task)
+            return False
         if self.chance.strikes("crash"):
             self.strike(task, f"crash after {call.name}")
             raise Crash(call.name)
@@ -262,6 +269,7 @@ class World:
     def begin_step(self, run: RunKey) -> None:
         """A step's function is called now."""
         self.begun[run] += 1
+        self.begun_at.append((run, self.store.clock.now()))
         self.say(self.task, f"RUNS {run[1]} attempt {run[2]}")
 
     def duplicate(self, delivery: Delivery) -> None:
