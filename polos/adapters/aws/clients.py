@@ -4,7 +4,7 @@ The SDK makes one attempt; the retries are ours (`failures` says which errors de
 know whether an earlier attempt may have been applied before it reads "condition failed" as "somebody else was first",
 which the SDK does not tell; and the time between attempts is the clock's, so that tests hold it in their hands. The
 wait is drawn evenly from 0 to an exponentially growing bound ("full jitter"): many workers that lost the same race must
-not meet again.
+not meet again. (docs/decisions/0010-the-adapters-repeat-calls-themselves.md)
 """
 
 from __future__ import annotations

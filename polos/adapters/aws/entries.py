@@ -1,6 +1,6 @@
 """An entry of a log as an item of the table of logs: how it is written, spilled, compared and read back.
 
-Where an entry goes, by what it weighs when packed (the arithmetic: docs/decisions/0010-where-a-value-is-stored.md):
+Where an entry goes, by what it weighs when packed (the arithmetic: docs/decisions/0009-where-a-value-is-stored.md):
 
     up to SPILL_ALONE     into the item
     more                  into a blob; the item holds its name

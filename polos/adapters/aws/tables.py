@@ -32,7 +32,7 @@ INDEX_KEYS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Index name -> the attributes that hold its (partition, sort). The index in DynamoDB has the same name."""
 
-BLOB_LIFETIMES: Final = (2, 8, 32, 94, 367)
+BLOB_LIFETIMES: Final = (2, 8, 32, 94, 188, 376, 470, 752, 1128, 2256, 3760)
 """Days after which the bucket drops blobs that a log spilled for entries that expire, by prefix (`lifetime_prefix`)."""
 
 NEWS_VISIBILITY: Final = 60

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from polos.adapters.aws.entries import SPILL_ALONE, SPILL_TOGETHER, marker_position
+from polos.adapters.aws.tables import BLOB_LIFETIMES, lifetime_prefix
 from polos.adapters.aws.transactions import transact
 from polos.errors import StoreError, StoreTooNew, TryAgain
 from polos.ports import Ports
@@ -259,10 +260,10 @@ def test_deleting_a_log_deletes_its_blobs_and_no_other_logs(aws: MotoHarness, po
 
 def test_blobs_of_entries_that_expire_go_by_a_lifecycle_rule(aws: MotoHarness, ports: Ports) -> None:
     day = 24 * 3600
-    for position, days in enumerate((0.5, 6, 29, 90, 300)):
+    for position, days in enumerate((0.5, 6, 29, 90, 180, 366, 90 + 366, 730, 1100, 2000, 3700)):
         ports.log.append("p/e", position, [noise(50_000, position)], expires_at=aws.clock.now() + days * day)
-    ports.log.append(LOG, 0, [noise(50_000, 9)], expires_at=aws.clock.now() + 1000 * day)
-    ports.log.append(LOG, 1, [noise(50_000, 10)])
+    ports.log.append(LOG, 0, [noise(50_000, 99)], expires_at=aws.clock.now() + 10_000 * day)
+    ports.log.append(LOG, 1, [noise(50_000, 100)])
     prefixes = sorted(name.rsplit("/", 2)[0] for name in blobs(aws))
     rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=aws.settings.bucket)["Rules"]
     kept = {
@@ -271,7 +272,7 @@ def test_blobs_of_entries_that_expire_go_by_a_lifecycle_rule(aws: MotoHarness, p
         if "Expiration" in rule
     }
     assert prefixes == sorted([*kept, "_logs", "_logs"])
-    assert kept == {f"_expires/{days}d": days for days in (2, 8, 32, 94, 367)}
+    assert kept == {lifetime_prefix(days).rstrip("/"): days for days in BLOB_LIFETIMES}
 
 
 def test_a_blob_that_is_gone_is_an_error_that_names_the_entry(aws: MotoHarness, ports: Ports) -> None:
