@@ -15,10 +15,10 @@ _MASK: Final = _POSITIONS - 1
 
 # In the statements below, 32 is POSITION_BITS.
 _APPEND_ONE: Final = (
-    "INSERT OR IGNORE INTO entries (id, body) SELECT (id << 32) | ?, ? FROM logs WHERE name = ?"
+    "INSERT OR IGNORE INTO entries (id, body, expires_at) SELECT (id << 32) | ?, ?, ? FROM logs WHERE name = ?"
 )
 _LOG_ID: Final = "SELECT id FROM logs WHERE name = ?"
-_NEW_LOG: Final = "INSERT INTO logs (name) VALUES (?) RETURNING id"
+_NEW_LOG: Final = "INSERT OR IGNORE INTO logs (name, look_at) VALUES (?, ?) RETURNING id"
 _INSERT: Final = "INSERT INTO entries (id, body, expires_at) VALUES (?, ?, ?)"
 _BODIES: Final = "SELECT body FROM entries WHERE id >= ? AND id < ? ORDER BY id"
 _LAST: Final = "SELECT id FROM entries WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1"
@@ -46,9 +46,13 @@ class SqliteLog:
         """See `polos.ports.Log.append`."""
         check_entries(log, entries)
         check_position(log, position)
-        if len(entries) == 1 and expires_at is None and self._append_one(log, position, entries[0]):
+        if position and len(entries) == 1 and self._append_one(log, position, entries[0], expires_at):
             return True
         with self._database.transaction():
+            new = self._database.rows(_NEW_LOG, (log, expires_at))
+            if new:
+                self._insert(new[0][0], position, entries, expires_at)
+                return True
             number = self._number(log)
             first = (number << POSITION_BITS) + position
             standing = self._database.rows(_BODIES, (first, first + len(entries)))
@@ -116,13 +120,16 @@ class SqliteLog:
             with self._database.transaction():
                 self._forget_front(number, now)
 
-    def _append_one(self, log: str, position: int, entry: str) -> bool:
-        """The way of nearly every append: one statement. False: no such log, or the position is taken."""
-        return self._database.run(_APPEND_ONE, (position, entry, log)) == 1
+    def _append_one(self, log: str, position: int, entry: str, expires_at: float | None) -> bool:
+        """The way of nearly every append: one statement. False: no such log, or the position is taken.
+
+        When the log is to be looked at again was noted with its first entry: no later one expires before.
+        """
+        return self._database.run(_APPEND_ONE, (position, entry, expires_at, log)) == 1
 
     def _number(self, log: str) -> int:
         """The number of the log, which is made if there is none. In a transaction."""
-        known = self._database.row(_LOG_ID, (log,)) or self._database.rows(_NEW_LOG, (log,))[0]
+        known = self._database.row(_LOG_ID, (log,)) or self._database.rows(_NEW_LOG, (log, None))[0]
         return int(known[0])
 
     def _insert(self, number: int, position: int, entries: Sequence[str], expires_at: float | None) -> None:

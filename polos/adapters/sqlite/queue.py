@@ -75,7 +75,7 @@ class SqliteQueue:
         check_limit(limit)
         for queue in queues:
             check_name(queue, "queue")
-        found = self._claim(queues, limit, visibility)
+        found = self._claim(queues, self._look(queues), limit=limit, visibility=visibility)
         if found or wait <= 0:
             return found
         deadline = self._clock.monotonic() + wait
@@ -83,13 +83,16 @@ class SqliteQueue:
             while True:
                 # What is committed from here on changes the versions, so nothing falls between look and nap.
                 seen = self._versions()
-                ready_at = self._first_ready(queues)
-                if ready_at <= self._clock.now():
-                    found = self._claim(queues, limit, visibility)
+                firsts = self._look(queues)
+                found = self._claim(queues, firsts, limit=limit, visibility=visibility)
                 left = deadline - self._clock.monotonic()
-                if found or left <= 0:
+                if found or left <= 0 or waiter.dismissed:
                     return found
-                self._nap(waiter, seen, min(left, ready_at - self._clock.now()))
+                self._nap(waiter, seen, min(left, min(firsts) - self._clock.now()))
+
+    def dismiss(self) -> None:
+        """Let those who wait in `receive` in this process return at once, with what they have: a worker stops."""
+        self._waiters.dismiss()
 
     def extend(self, delivery: Delivery, visibility: float) -> bool:
         """See `polos.ports.Queue.extend`."""
@@ -153,17 +156,16 @@ class SqliteQueue:
         """Tell the waiting receivers of this process, once it stands, that so many messages became ready."""
         self._database.on_commit(functools.partial(self._waiters.notify, queue, ready))
 
-    def _claim(self, queues: Sequence[str], limit: int, visibility: float) -> list[Delivery]:
+    def _claim(
+        self, queues: Sequence[str], firsts: Sequence[float], *, limit: int, visibility: float
+    ) -> list[Delivery]:
+        """Receive from those queues that have something: a look is cheaper than a claim that finds nothing."""
         found: list[Delivery] = []
-        for queue in queues if len(queues) == 1 else self._ready_queues(queues):
-            if len(found) < limit:
+        now = self._clock.now()
+        for queue, first in zip(queues, firsts, strict=True):
+            if first <= now and len(found) < limit:
                 found += self._claim_from(queue, limit - len(found), visibility)
         return found
-
-    def _ready_queues(self, queues: Sequence[str]) -> list[str]:
-        """Those of `queues` that have something: a look is cheaper than a claim that finds nothing."""
-        now = self._clock.now()
-        return [queue for queue in queues if self._first_ready([queue]) <= now]
 
     def _claim_from(self, queue: str, limit: int, visibility: float) -> list[Delivery]:
         now = self._clock.now()
@@ -174,10 +176,10 @@ class SqliteQueue:
             for _, number, body, receives, sent_at in sorted(rows)
         ]
 
-    def _first_ready(self, queues: Sequence[str]) -> float:
-        """When the next message can be received (epoch seconds); infinity if there is none."""
-        firsts = (self._database.rows(_FIRST, (queue,))[0][0] for queue in queues)
-        return min((at for at in firsts if at is not None), default=math.inf)
+    def _look(self, queues: Sequence[str]) -> list[float]:
+        """When the first message of each queue can be received (epoch seconds); infinity where there is none."""
+        statement = "SELECT " + ", ".join([f"({_FIRST})"] * len(queues))
+        return [math.inf if at is None else at for at in self._database.rows(statement, queues)[0]]
 
     def _versions(self) -> tuple[int, int]:
         return self._waiters.generation, self._database.data_version()

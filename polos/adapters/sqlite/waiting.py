@@ -16,6 +16,7 @@ class Waiter:
 
     def __init__(self, queues: frozenset[str]) -> None:
         self.queues = queues
+        self.dismissed = False
         self._event = threading.Event()
 
     def wait(self, seconds: float) -> bool:
@@ -51,6 +52,13 @@ class Waiters:
         finally:
             with self._lock:
                 self._waiting.remove(waiter)
+
+    def dismiss(self) -> None:
+        """Wake everybody who waits now, to go away."""
+        with self._lock:
+            for waiter in self._waiting:
+                waiter.dismissed = True
+                waiter.wake()
 
     def notify(self, queue: str, ready: int) -> None:
         """Something changed in `queue`: wake up to `ready` of those who wait for it, longest waiting first."""
