@@ -20,7 +20,7 @@ from polos.core.definitions import Definition, Registry
 from polos.core.definitions import registry as process_registry
 from polos.core.models import EventPayload, ExecutionHandle
 from polos.entry.identity import new_execution_id, new_token
-from polos.entry.locks import NamedLocks
+from polos.entry.locks import Deciding
 from polos.entry.pool import WorkerPool
 from polos.errors import ResultTimeout
 from polos.runtime.client import activate, deactivate
@@ -70,7 +70,7 @@ class Embedded:
             runner=lambda: LocalRunner(self._loop, self._pool, lambda: int(time.time() * 1000)),
             settings=settings or Settings(),
             on_end=self._on_end,
-            exclusive=NamedLocks(),
+            exclusive=Deciding(),
         )
         self.service = Service(self.host, project, new_id=new_execution_id)
         self._swept = time.monotonic()
