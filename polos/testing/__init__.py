@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     # For type checkers and editors: one line for every name of `_HOMES`.
     from polos.testing.fake_model import FakeModel as FakeModel
     from polos.testing.fake_model import forbid_real_requests as forbid_real_requests
+    from polos.testing.moto.faults import Fault as Fault
+    from polos.testing.moto.harness import MotoHarness as MotoHarness
+    from polos.testing.moto.meter import AwsMeter as AwsMeter
     from polos.testing.turns import Call as Call
     from polos.testing.turns import Failure as Failure
     from polos.testing.turns import ScriptEnded as ScriptEnded
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 
 # Public name -> the module it lives in, loaded when first asked for: a test of plain workflows loads no models.
 _HOMES: Final[dict[str, str]] = {
+    "AwsMeter": "polos.testing.moto",
     "Call": "polos.testing.turns",
     "FakeModel": "polos.testing.fake_model",
     "Failure": "polos.testing.turns",
+    "Fault": "polos.testing.moto",
+    "MotoHarness": "polos.testing.moto",
     "ScriptEnded": "polos.testing.turns",
     "Turn": "polos.testing.turns",
     "WireRequest": "polos.testing.wire_server",

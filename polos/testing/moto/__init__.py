@@ -11,6 +11,13 @@ keep their `ClientRequestToken`; queries that read one partition; limits and exp
 units counted; schedules that fire; long polls, delays and visibility on the clock of the test; faults on demand.
 """
 
+try:
+    import moto as _moto  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "polos.testing.moto runs on moto, which is not installed: pip install 'moto[dynamodb,s3,scheduler,sqs]'"
+    ) from error
+
 from polos.testing.moto.faults import Fault, Faults
 from polos.testing.moto.harness import MotoHarness
 from polos.testing.moto.meter import AwsMeter, Usage

@@ -150,6 +150,10 @@ class MotoHarness:
             clock=self.clock,
         )
 
+    def environ(self) -> dict[str, str]:
+        """The variables that the template gives to a Lambda function of this stack."""
+        return self.settings.to_env()
+
     def add_queue(self, name: str) -> str:
         """Make one more queue, unless there is one of that name; its URL."""
         return self._queues[name]

@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.sqs import models as sqs_models
 
+from polos.adapters.aws.clients import Aws
+from polos.adapters.aws.settings import AwsSettings
 from polos.adapters.clock import SystemClock, VirtualClock
 from polos.testing.moto import Call, Fault, MotoHarness, internals
 from polos.testing.moto.internals import MotoChanged
@@ -428,6 +430,15 @@ def test_a_moto_that_is_built_differently_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sqs_models.SQSBackend, "send_message", lambda self, queue: None)
     with pytest.raises(MotoChanged, match=r"message_body"):
         MotoHarness().start()
+
+
+def test_a_function_finds_the_stack_by_its_environment(aws: MotoHarness) -> None:
+    settings = AwsSettings.from_env(aws.environ())
+    assert settings.queue_url("p/q") == aws.settings.queue_url("p/q")
+    assert Aws(settings, clock=aws.clock).client("dynamodb").list_tables()["TableNames"] == [
+        settings.log_table,
+        settings.record_table,
+    ]
 
 
 def test_each_request_is_announced_before_it_is_made(aws: MotoHarness) -> None:
