@@ -95,6 +95,16 @@ def test_a_timer_may_be_set_again_while_its_message_is_worked_on(world: World) -
     assert "second" in came(world, queue)
 
 
+def test_a_timer_may_be_set_again_while_its_message_still_lies_in_the_queue(world: World) -> None:
+    queue, timer = world.name("q"), world.name("t")
+    world.ports.timers.at(timer, world.now() + HOUR, queue, "first")
+    world.advance(HOUR + EARLY)
+    world.ports.timers.at(timer, world.now() + HOUR, queue, "second")
+    assert came(world, queue) == ["first"]
+    world.advance(HOUR + EARLY)
+    assert came(world, queue) == ["second"]
+
+
 def test_a_cancelled_timer_does_not_come(world: World) -> None:
     queue = world.name("q")
     world.ports.timers.at(world.name("gone"), world.now() + HOUR, queue, "gone")
