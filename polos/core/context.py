@@ -143,15 +143,25 @@ async def _call(ctx: WorkflowContext, definition: Definition, replay: Replay, in
 
 
 async def _on_start(ctx: WorkflowContext, definition: Definition, payload: Any) -> Any:
-    at = _hook_context(ctx, "on_start", payload)
-    after = await run_hooks(ctx, "on_start", hooks=definition.on_start, at=at, flow=_flow(definition))
-    return after.current_payload
+    changed = await run_hooks(
+        ctx,
+        "on_start",
+        hooks=definition.on_start,
+        at=lambda: _hook_context(ctx, "on_start", payload),
+        flow=_flow(definition),
+    )
+    return changed.get("current_payload", payload)
 
 
 async def _on_end(ctx: WorkflowContext, definition: Definition, payload: Any, result: Any) -> Any:
-    at = _hook_context(ctx, "on_end", payload, result)
-    after = await run_hooks(ctx, "on_end", hooks=definition.on_end, at=at, flow=_flow(definition))
-    return after.current_output
+    changed = await run_hooks(
+        ctx,
+        "on_end",
+        hooks=definition.on_end,
+        at=lambda: _hook_context(ctx, "on_end", payload, result),
+        flow=_flow(definition),
+    )
+    return changed.get("current_output", result)
 
 
 def _hook_context(ctx: WorkflowContext, point: str, payload: Any, output: Any = None) -> HookContext:

@@ -8,7 +8,6 @@ replay.
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -192,21 +191,22 @@ async def inline(
 
 
 async def run_hooks(
-    ctx: Any, key: str, *, hooks: Sequence[Any], at: HookContext, flow: Flow = Flow()
-) -> HookContext:
-    """Call the hooks of one point in order; the context with what they changed.
+    ctx: Any, key: str, *, hooks: Sequence[Any], at: Callable[[], HookContext], flow: Flow = Flow()
+) -> dict[str, Any]:
+    """Call the hooks of one point in order. Gives what they changed: `current_payload`, `current_output`, or nothing.
 
-    `key` is unique among the points of the execution.
+    `key` is unique among the points of the execution. `at` is asked only when a hook is truly called: a replay takes
+    what was recorded.
 
     Raises:
         StepExecutionError: One of them said fail, or raised.
     """
+    changed: dict[str, Any] = {}
     for index, one in enumerate(as_hooks(hooks)):
         address = f"hook:{key}:{index}:{one.name}"
-        call = _Call(one, ctx, at, flow)
-        action, payload, output, message, state = await inline(
-            ctx._replay, address, call.awaited if one.is_async else call.called, _RECORD
-        )
+        call = _Call(one, ctx, at, dict(changed), flow)
+        function = call.awaited if one.is_async else call.called
+        action, payload, output, message, state = await inline(ctx._replay, address, function, _RECORD)
         if state is not None and flow.state is not None:
             ctx.state = flow.state.decode(state)
         if action == HookAction.FAIL:
@@ -215,13 +215,11 @@ async def run_hooks(
                 step_key=address.partition(":")[2],
                 error_type="HookFailed",
             )
-        changed: dict[str, Any] = {}
         if payload is not None:
             changed["current_payload"] = flow.payload.decode(payload)
         if output is not None:
             changed["current_output"] = flow.output.decode(output)
-        at = at.model_copy(update=changed)
-    return at
+    return changed
 
 
 _RECORD: Final = codec_for(list[str | None])
@@ -233,7 +231,8 @@ class _Call:
 
     hook: Hook
     ctx: Any
-    at: HookContext
+    at: Callable[[], HookContext]
+    changed: dict[str, Any]
     flow: Flow
 
     def called(self) -> list[str | None]:
@@ -246,12 +245,10 @@ class _Call:
 
     def _arguments(self) -> tuple[Any, ...]:
         """With copies, so that what a hook does to them has no effect that a replay would not have."""
-        at = self.at
+        at = self.at().model_copy(update=self.changed)
         copies = {
             "current_payload": _copy(self.flow.payload, at.current_payload),
             "current_output": _copy(self.flow.output, at.current_output),
-            "llm_config": dict(at.llm_config),
-            "steps": json.loads(json.dumps(at.steps)),
         }
         return self.hook.arguments(self.ctx, at.model_copy(update=copies))
 
