@@ -22,7 +22,7 @@ from polos.core.models import EventPayload, ExecutionHandle
 from polos.entry.identity import new_execution_id, new_token
 from polos.entry.locks import Deciding
 from polos.entry.pool import WorkerPool
-from polos.errors import ResultTimeout
+from polos.errors import ResultTimeout, StoreError
 from polos.runtime.client import activate, deactivate
 from polos.runtime.engine import Engine
 from polos.runtime.executions import Meta
@@ -35,6 +35,7 @@ from polos.runtime.topics import iso
 
 DEFAULT_STORE: Final = Path(".polos") / "polos.db"
 SWEEP_SECONDS: Final = 60.0
+PURGE_SECONDS: Final = 3600.0
 READ_PAUSE: Final = 0.1
 """Seconds between looks at a topic that is quiet: a reader sees an event within this time."""
 
@@ -73,20 +74,35 @@ class Embedded:
             exclusive=Deciding(),
         )
         self.service = Service(self.host, project, new_id=new_execution_id)
-        self._swept = time.monotonic()
-        self._worker = WorkerPool(Engine(self.host), threads=threads, chores=self._chores()) if work else None
+        self._swept = self._purged = time.monotonic()
+        self._worker = self._new_pool(threads) if work else None
         if self._worker is not None:
             self.store.recover(thorough=True)
             apply_code(self.host, project)
             self._worker.start()
 
-    def _chores(self) -> list[Any]:
-        return [self.store.recover, self.store.timers.fire_due, self._sweep]
+    def _new_pool(self, threads: int) -> WorkerPool:
+        chores = (self.store.recover, self.store.timers.fire_due, self._sweep, self._purge)
+        return WorkerPool(Engine(self.host), threads=threads, chores=chores, dismiss=self.store.queue.dismiss)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._swept = time.monotonic()
             sweep(self.service)
+
+    def _purge(self) -> None:
+        if time.monotonic() - self._purged > PURGE_SECONDS:
+            self._purged = time.monotonic()
+            self.store.purge()
+
+    @property
+    def broken(self) -> StoreError | None:
+        """Why the worker has stopped by itself, if it has: the store cannot be used any more."""
+        return self._worker.broken if self._worker is not None else None
+
+    def _check(self) -> None:
+        if self.broken is not None:
+            raise self.broken
 
     def close(self, *, drain_seconds: float = 10.0) -> None:
         """Stop working and close the file. What is not finished goes on when somebody opens it again."""
@@ -109,6 +125,7 @@ class Embedded:
         """Block until it ends or stalls. `ResultTimeout` after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            self._check()
             with self._ended:
                 meta = self.service.latest(execution)
                 if meta.ended or meta.status == "stalled":
@@ -124,6 +141,7 @@ class Embedded:
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = 0.1
         while True:
+            self._check()
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             with self._ended:
                 self._waiting.setdefault(execution, []).append(future)

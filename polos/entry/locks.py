@@ -1,7 +1,7 @@
 """Who of the threads of one process may decide and append, and when.
 
-The log is the fence: none of this is needed for correctness. It saves work: two threads that decide about one execution
-make each other's replays useless, and threads that decide about different ones only take the interpreter from each other
+The log is the fence: none of this is needed for correctness. It saves work: threads that decide about one execution
+make each other's replays useless, and those that decide about different ones take the interpreter from each other
 at every statement they send to the store.
 """
 

@@ -1,15 +1,18 @@
-"""A worker on one machine: one thread receives, many handle; heartbeat, timers and the sweeper run beside them."""
+"""A worker on one machine: its threads take turns at receiving; heartbeat, timers and the sweeper run beside them.
+
+One thread at a time receives. When it gets something it hands the receiving on and handles what it got itself, so that
+a message costs one wake-up and not two. A thread is added when all are busy, up to the limit.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from polos.errors import PolosError
+from polos.errors import PolosError, StoreError, TryAgain
 from polos.ports import Ports
 from polos.runtime import names
 from polos.runtime.delivery import Batch, Intake
@@ -21,12 +24,14 @@ POLL_SECONDS: Final = 1.0
 
 log = logging.getLogger("polos.worker")
 
+Work = tuple[Batch, MessageLease]
+
 
 class WorkerPool:
     """Handles the messages of `queues` on up to `threads` threads until it is stopped.
 
     `chores` are called about once a second from one thread: recovering claims of dead workers, firing timers,
-    sweeping. What a chore raises is logged, and it is called again.
+    sweeping. What a chore raises is logged, and it is called again. `dismiss` makes a waiting `receive` return.
     """
 
     def __init__(
@@ -36,75 +41,107 @@ class WorkerPool:
         threads: int = 32,
         chores: Sequence[Callable[[], object]] = (),
         poll: float = POLL_SECONDS,
+        dismiss: Callable[[], object] = lambda: None,
     ) -> None:
         self._engine = engine
         self._intake = Intake(engine)
         self._ports: Ports = engine.host.ports
         self._heartbeat = Heartbeat()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="polos-worker")
-        self._free = threading.Semaphore(threads)
+        self._most = threads
         self._chores = chores
         self._poll = poll
+        self._dismiss = dismiss
         self._stopping = threading.Event()
-        self._busy = 0
-        self._idle = threading.Condition()
-        self._runners = [
-            threading.Thread(target=self._receive, name="polos-receive", daemon=True),
-            threading.Thread(target=self._do_chores, name="polos-chores", daemon=True),
-        ]
+        self._receiving = threading.Lock()
+        self._backlog: deque[Work] = deque()
+        self._changed = threading.Condition()
+        self._threads = self._busy = 0
+        self.broken: StoreError | None = None
+        """Why it has stopped by itself: the store cannot be used any more."""
 
     def start(self) -> None:
         """Begin."""
-        for runner in self._runners:
-            runner.start()
+        threading.Thread(target=self._do_chores, name="polos-chores", daemon=True).start()
+        self._add_thread()
 
     def stop(self, *, drain_seconds: float = 10.0) -> bool:
         """Take nothing more, and wait for what is being handled. False: something still was when time was over."""
         self._stopping.set()
-        deadline = time.monotonic() + drain_seconds
-        for runner in self._runners:
-            runner.join(max(0.0, deadline - time.monotonic()))
-        with self._idle:
-            drained = self._idle.wait_for(lambda: self._busy == 0, max(0.0, deadline - time.monotonic()))
+        self._dismiss()
+        with self._changed:
+            drained = self._changed.wait_for(lambda: not self._threads, drain_seconds)
         self._heartbeat.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
         return drained
 
+    # --- threads ----------------------------------------------------------------------------------------------------
+
+    def _add_thread(self) -> None:
+        """One more, if nobody is free to receive and there may be more."""
+        with self._changed:
+            if self._busy < self._threads or self._threads >= self._most or self._stopping.is_set():
+                return
+            self._threads += 1
+            name = f"polos-worker-{self._threads}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            while (work := self._next()) is not None:
+                self._handle(*work)
+                with self._changed:
+                    self._busy -= 1
+        finally:
+            with self._changed:
+                self._threads -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> Work | None:
+        """Work for this thread, which counts as busy from here on; None when the worker stops."""
+        with self._receiving:
+            while not self._backlog:
+                if self._stopping.is_set():
+                    return None
+                self._backlog.extend(self._receive())
+            work = self._backlog.popleft()
+            with self._changed:
+                self._busy += 1
+        self._add_thread()
+        return work
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
     def _queues(self) -> list[str]:
-        return [
-            names.NEWS_QUEUE,
-            names.DEAD_QUEUE,
-            "default",
-            *sorted(set(self._engine.host.registry.queues) - {"default"}),
-        ]
+        own = sorted(set(self._engine.host.registry.queues) - {"default"})
+        return [names.NEWS_QUEUE, names.DEAD_QUEUE, "default", *own]
 
-    def _receive(self) -> None:
-        while not self._stopping.is_set():
-            self._free.acquire()
-            self._free.release()
-            try:
-                since = self._ports.clock.monotonic()
-                deliveries = self._ports.queue.receive(
-                    self._queues(), limit=RECEIVE, wait=self._poll, visibility=VISIBILITY
-                )
-                batches = self._intake.batches([d for d in deliveries if d.queue != names.DEAD_QUEUE])
-                batches += self._intake.batches(
-                    [d for d in deliveries if d.queue == names.DEAD_QUEUE], dead=True
-                )
-            except PolosError:
-                log.exception("the queue could not be read; trying again")
-                self._stopping.wait(self._poll)
-                continue
-            for batch in batches:
-                self._hand_over(batch, since)
+    def _receive(self) -> list[Work]:
+        # What waits for a thread of this process could have been taken by another: no more than there are threads.
+        limit = max(1, min(RECEIVE, self._most - self._busy))
+        since = self._ports.clock.monotonic()
+        try:
+            deliveries = self._ports.queue.receive(
+                self._queues(), limit=limit, wait=self._poll, visibility=VISIBILITY
+            )
+            batches = self._intake.batches([d for d in deliveries if d.queue != names.DEAD_QUEUE])
+            batches += self._intake.batches([d for d in deliveries if d.queue == names.DEAD_QUEUE], dead=True)
+        except PolosError as error:
+            self._give_up_or_rest(error)
+            return []
+        return [(batch, self._lease(batch, since)) for batch in batches]
 
-    def _hand_over(self, batch: Batch, since: float) -> None:
+    def _lease(self, batch: Batch, since: float) -> MessageLease:
         lease = MessageLease(self._ports.queue, self._ports.clock, batch.deliveries, since=since)
         self._heartbeat.add(lease)
-        self._free.acquire()
-        with self._idle:
-            self._busy += 1
-        self._threads.submit(self._handle, batch, lease)
+        return lease
+
+    def _give_up_or_rest(self, error: PolosError) -> None:
+        if isinstance(error, StoreError) and not isinstance(error, TryAgain) and not self._stopping.is_set():
+            log.error("the store cannot be used, this worker stops: %s", error)
+            self.broken = error
+            self._stopping.set()
+            return
+        log.warning("the queue could not be read, trying again: %s", error)
+        self._stopping.wait(self._poll)
 
     def _handle(self, batch: Batch, lease: MessageLease) -> None:
         try:
@@ -118,14 +155,12 @@ class WorkerPool:
             log.exception("a message could not be acknowledged; it will come again")
         finally:
             self._heartbeat.remove(lease)
-            self._free.release()
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
 
     def _back_off(self, batch: Batch) -> None:
         for delivery in batch.deliveries:
             self._ports.queue.extend(delivery, min(2.0 ** min(delivery.receives, 6), VISIBILITY))
+
+    # --- beside them ------------------------------------------------------------------------------------------------
 
     def _do_chores(self) -> None:
         while True:
