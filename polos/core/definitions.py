@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from polos.core.codec import Codec, parameter_codec, return_codec
+from polos.core.codec import MISSING, Codec, codec_for, parameter_annotation, return_annotation
 from polos.errors import InvalidDefinition, UnknownWorkflow
 
 DEFAULT_QUEUE: Final = "default"
@@ -31,12 +31,36 @@ class RateLimit:
             )
 
 
+def _nothing() -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """What code needs of the Lambda function that it runs in, beside its size. Nowhere else does it mean anything.
+
+    `policies`: statements of IAM, as dicts with `Action`, `Resource` and, if one of them is `*`, `Why`; or names and
+    ARNs of managed policies. `environment`: variables; secrets have no place there, the template would show them.
+    `layers`: ARNs. `vpc`: {"subnets": [...], "security_groups": [...]}.
+    """
+
+    policies: Sequence[str | Mapping[str, Any]] = field(default=(), hash=False)
+    environment: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    layers: Sequence[str] = field(default=(), hash=False)
+    vpc: Mapping[str, Sequence[str]] = field(default_factory=_nothing, hash=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.policies or self.environment or self.layers or self.vpc)
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """Where executions of a workflow run, how many at once, and on what size of machine.
 
     `concurrency_limit`: executions of this queue (and concurrency key) that run at the same time; None: no limit.
     `memory_mb`, `timeout` (seconds, at most 900), `architecture` ("arm64" or "x86_64"): the Lambda of this queue.
+    `max_invocations`: invocations of it at the same time, 2 to 1000; None: as many as there is work for. The last four
+    are for it too, see `Compute`.
     """
 
     name: str
@@ -45,6 +69,16 @@ class Queue:
     memory_mb: int | None = None
     timeout: int | None = None
     architecture: str | None = None
+    max_invocations: int | None = None
+    policies: Sequence[str | Mapping[str, Any]] = field(default=(), hash=False)
+    environment: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    layers: Sequence[str] = field(default=(), hash=False)
+    vpc: Mapping[str, Sequence[str]] = field(default_factory=_nothing, hash=False)
+
+    @property
+    def compute(self) -> Compute:
+        """What its function needs beside its size."""
+        return Compute(self.policies, self.environment, self.layers, self.vpc)
 
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
@@ -62,6 +96,11 @@ class Queue:
         if self.architecture not in (None, "arm64", "x86_64"):
             raise InvalidDefinition(
                 f"queue {self.name!r}: architecture={self.architecture!r}; say 'arm64' or 'x86_64'"
+            )
+        if self.max_invocations is not None and not 2 <= self.max_invocations <= 1000:
+            raise InvalidDefinition(
+                f"queue {self.name!r}: max_invocations={self.max_invocations}; Lambda takes 2 to 1000 for a queue's "
+                "poller. To run one execution at a time, say concurrency_limit=1"
             )
 
 
@@ -93,7 +132,7 @@ class Definition:
 
     `takes_payload`: whether the function has a second parameter. `steps_per_invocation`: how many steps an invocation
     may run itself, None for as many as fit. `kind` is "workflow", "agent" or "tool". `context` is the class of the
-    context its function is given, `WorkflowContext` if None.
+    context its function is given, `WorkflowContext` if None. `compute`: what it needs of its queue's Lambda function.
     """
 
     id: str
@@ -110,6 +149,7 @@ class Definition:
     run_timeout: float | None = None
     compute_timeout: float | None = None
     context: Any = None
+    compute: Compute = Compute()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -128,15 +168,30 @@ class Definition:
         return len(_positional(self.function)) > 1
 
     @cached_property
+    def payload_annotation(self) -> Any:
+        """What the function says that it takes; `MISSING` if it says nothing."""
+        names = _positional(self.function)
+        return parameter_annotation(self.function, names[1]) if len(names) > 1 else MISSING
+
+    @cached_property
+    def result_annotation(self) -> Any:
+        """What the function says that it gives; `MISSING` if it says nothing."""
+        return return_annotation(self.function)
+
+    @cached_property
     def payload_codec(self) -> Codec[Any]:
         """How payloads are checked and stored. Built when first used: decorators must stay cheap."""
-        names = _positional(self.function)
-        return parameter_codec(self.function, names[1] if len(names) > 1 else None)
+        return codec_for(self.payload_annotation, root="payload")
+
+    @cached_property
+    def outside_codec(self) -> Codec[Any]:
+        """How payloads are read that come as JSON from outside, in which nothing is taken for a stored type."""
+        return codec_for(self.payload_annotation, root="payload", trusted=False)
 
     @cached_property
     def result_codec(self) -> Codec[Any]:
         """How results are stored."""
-        return return_codec(self.function)
+        return codec_for(self.result_annotation, root="result")
 
     @property
     def place(self) -> str:
@@ -156,6 +211,8 @@ class Registry:
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
         self.queues: dict[str, Queue] = {}
+        self.secrets: set[str] = set()
+        """The names that `secret(...)` was called with: what the code may be granted to read."""
 
     def add(self, definition: Definition) -> None:
         """Register. Two definitions with one id are an error, unless it is the same function reloaded."""

@@ -41,6 +41,7 @@ from polos.runtime.steps import GRACE_SECONDS, LocalRunner, WorkerLoop
 PROJECT_VARIABLE: Final = "POLOS_PROJECT_ID"
 APP_VARIABLE: Final = "POLOS_APP"
 STEP_THREADS: Final = 32
+IN_A_STACK: Final = Settings(stack_schedules=True)
 
 
 def aws_ports(aws: Aws) -> Ports:
@@ -139,7 +140,9 @@ def from_environment(environ: Mapping[str, str], **options: Any) -> AwsRuntime:
         )
     for module in modules:
         load_source(module)
-    return AwsRuntime(settings, project=environ.get(PROJECT_VARIABLE) or "default", **options)
+    return AwsRuntime(
+        settings, project=environ.get(PROJECT_VARIABLE) or "default", **{"engine": IN_A_STACK, **options}
+    )
 
 
 @functools.cache

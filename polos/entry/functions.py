@@ -3,7 +3,7 @@
     worker    SQS, a batch of 1 from the queue of a Polos queue: starts and steps
     news      SQS, batches from the stack's one queue for news: timers, ends of children, signals; no steps
     dead      SQS, from the dead-letter queue: what died is recorded, and runs nothing (rule 10)
-    sweeper   a schedule: kicks what has been silent for too long (rule 14)
+    sweeper   a schedule: kicks what has been silent for too long (rule 14), records the schedules of the code
 
 Event source mappings must ask for `ReportBatchItemFailures`. A function that may run longer than a lease lasts shortens
 the visibility of its messages first thing and extends it while it works, so that a sandbox that dies is replaced within
@@ -31,7 +31,8 @@ from polos.ports import Delivery
 from polos.runtime.delivery import Batch
 from polos.runtime.lease import VISIBILITY, Heartbeat, MessageLease
 from polos.runtime.logs import body_logger
-from polos.runtime.sweeper import sweep
+from polos.runtime.schedules import apply_code
+from polos.runtime.sweeper import stalled, sweep
 
 XRAY_VARIABLE: Final = "POLOS_XRAY"
 """Set to `true` by the template where a function's tracing is active."""
@@ -189,8 +190,11 @@ class Functions:
 
     def _sweep(self, event: Any, context: Any) -> dict[str, int]:
         del event, context
-        kicked = sweep(self.runtime.service)
+        service = self.runtime.service
+        apply_code(self.runtime.host, service.project)
+        kicked = sweep(service)
         self._telemetry.count("ExecutionsKicked", kicked)
+        self._telemetry.count("ExecutionsStalled", stalled(service))
         return {"kicked": kicked}
 
 

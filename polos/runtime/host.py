@@ -59,6 +59,7 @@ class Settings:
     inline when fewer are left. `max_deaths`: dead letters of one message before the execution stalls. `cold`: replay
     anew after every append and compare, to catch code that is not deterministic. `retention_seconds`: how long an
     execution's records are kept after its end, None for ever; its journal goes with the store's own expiry.
+    `stack_schedules`: the template of a stack has the timers of schedules that decorators describe.
     """
 
     max_hops: int = 100_000
@@ -67,6 +68,7 @@ class Settings:
     cold: bool = False
     cache_executions: int = 500
     retention_seconds: float | None = 90 * 86_400.0
+    stack_schedules: bool = False
 
 
 DEFAULT: Final = Settings()

@@ -8,13 +8,14 @@ restricts both day fields, starts once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from polos.core.cron import Cron, time_zone, to_eventbridge
 from polos.core.cron.times import next_times
+from polos.core.definitions import Definition
 from polos.core.ids import derived_id
 from polos.core.journal import START
 from polos.core.messages import Message, MessageKind
@@ -55,12 +56,33 @@ class ScheduleRecord:
         return next_times(Cron.parse(self.cron), after=after, timezone=self.timezone, count=count)
 
 
-class Schedules:
-    """The schedules of one project."""
+def tick_message(project: str, schedule: ScheduleRecord) -> Message:
+    """The message of each tick, with `TICK` where its due time goes: for `Timers.repeat`, and for a stack's template.
 
-    def __init__(self, ports: Ports, project: str) -> None:
+    It carries the line it was armed with, so that a tick of a line that has been replaced since is known.
+    """
+    armed = {"at": TICK, "cron": schedule.cron, "timezone": schedule.timezone}
+    return Message(
+        MessageKind.TICK,
+        project,
+        f"tick|{schedule.id}|{TICK}",
+        workflow=schedule.workflow,
+        key=schedule.key,
+        extra=armed,
+    )
+
+
+class Schedules:
+    """The schedules of one project.
+
+    `stack`: the template of a stack has the timers of the schedules that decorators describe; only their records are
+    kept here, to know of pauses, of the last tick, and of ticks that are out of date.
+    """
+
+    def __init__(self, ports: Ports, project: str, *, stack: bool = False) -> None:
         self._ports = ports
         self._project = project
+        self._stack = stack
 
     def put(self, wanted: ScheduleRecord) -> ScheduleRecord:
         """Create or change. Raises `InvalidSchedule` for a line, zone or policy that no backend could keep."""
@@ -133,23 +155,15 @@ class Schedules:
 
     def _arm(self, schedule: ScheduleRecord) -> None:
         name = self._timer(schedule.workflow, schedule.key)
-        if schedule.paused:
+        if schedule.paused or (self._stack and schedule.source == "code"):
             self._ports.timers.stop(name)
             return
-        tick = Message(
-            MessageKind.TICK,
-            self._project,
-            f"tick|{schedule.id}|{TICK}",
-            workflow=schedule.workflow,
-            key=schedule.key,
-            extra={"at": TICK},
-        )
         self._ports.timers.repeat(
             name,
             cron=schedule.cron,
             timezone=schedule.timezone,
             queue=names.NEWS_QUEUE,
-            body=tick.encode(),
+            body=tick_message(self._project, schedule).encode(),
         )
 
     def _timer(self, workflow: str, key: str) -> str:
@@ -174,17 +188,20 @@ def _decode(text: str) -> ScheduleRecord:
     return ScheduleRecord(**data)
 
 
+def code_schedules(definitions: Iterable[Definition]) -> Iterator[ScheduleRecord]:
+    """The schedules that decorators describe."""
+    for definition in definitions:
+        spec = definition.schedule
+        if spec is not None and spec.cron is not None:
+            yield ScheduleRecord(
+                definition.id, spec.key, spec.cron, spec.timezone, spec.overlap, source="code"
+            )
+
+
 def apply_code(host: Host, project: str) -> None:
     """Make the stored schedules those that the registered definitions describe; run-time ones are left alone."""
-    schedules = Schedules(host.ports, project)
-    wanted = {}
-    for definition in host.registry:
-        if definition.schedule is not None and definition.schedule.cron is not None:
-            spec = definition.schedule
-            record = ScheduleRecord(
-                definition.id, spec.key, spec.cron or "", spec.timezone, spec.overlap, source="code"
-            )
-            wanted[(definition.id, spec.key)] = record
+    schedules = Schedules(host.ports, project, stack=host.settings.stack_schedules)
+    wanted = {(record.workflow, record.key): record for record in code_schedules(host.registry)}
     for known in list(schedules.list()):
         if (
             known.source == "code"
@@ -198,8 +215,8 @@ def apply_code(host: Host, project: str) -> None:
 
 def tick(host: Host, message: Message) -> None:
     """Handle a TICK: start the execution of this tick, unless the schedule is gone, paused or must not overlap."""
-    schedules = Schedules(host.ports, message.project)
-    schedule = schedules.get(message.workflow, message.key)
+    schedules = Schedules(host.ports, message.project, stack=host.settings.stack_schedules)
+    schedule = _ticking(host, schedules, message)
     if schedule is None or schedule.paused:
         return
     due = datetime.fromisoformat(str((message.extra or {})["at"])).astimezone(UTC)
@@ -220,6 +237,26 @@ def tick(host: Host, message: Message) -> None:
     start = Message(MessageKind.START, info.project, host.token(), execution, info.workflow, START)
     host.ports.queue.send(host.steps_queue(info.queue), [Outgoing(start.encode(), group=execution)])
     schedules.ran(schedule, stamp, execution)
+
+
+def _ticking(host: Host, schedules: Schedules, message: Message) -> ScheduleRecord | None:
+    """The schedule a tick is of; None if it is gone, or has another line by now.
+
+    After a deployment the first tick may be here before the records say what the template says.
+    """
+    schedule = schedules.get(message.workflow, message.key)
+    if host.settings.stack_schedules and not _is_of(message, schedule):
+        apply_code(host, message.project)
+        schedule = schedules.get(message.workflow, message.key)
+    return schedule if _is_of(message, schedule) else None
+
+
+def _is_of(message: Message, schedule: ScheduleRecord | None) -> bool:
+    armed = message.extra or {}
+    return schedule is not None and (
+        armed.get("cron", schedule.cron),
+        armed.get("timezone", schedule.timezone),
+    ) == (schedule.cron, schedule.timezone)
 
 
 def _overlaps(host: Host, project: str, schedule: ScheduleRecord, execution: str) -> bool:

@@ -270,7 +270,7 @@ class Service:
     @property
     def schedules(self) -> Schedules:
         """The schedules of this project."""
-        return Schedules(self.ports, self.project)
+        return Schedules(self.ports, self.project, stack=self.host.settings.stack_schedules)
 
     def schedule_action(self, action: str, **fields: Any) -> Any:
         """create (upsert), list, pause, resume, delete: schedules as dicts. `UnknownWorkflow`, `InvalidSchedule`,

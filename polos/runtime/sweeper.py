@@ -49,3 +49,9 @@ def _silent(service: Service, meta: Meta, before: int) -> bool:
         return True
     last = Entry.decode(service.ports.log.read(log, tail - 1)[0])
     return last.at < before
+
+
+def stalled(service: Service) -> int:
+    """How many executions are stalled, counted up to PAGE: the number that an alarm looks at."""
+    page = service.ports.records.find("status", f"{service.project}|status|stalled", limit=PAGE)
+    return len(page.records)

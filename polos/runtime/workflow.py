@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from polos.core.definitions import Definition, Queue, Schedule, Trigger, registry
+from polos.core.definitions import Compute, Definition, Queue, Schedule, Trigger, registry
 from polos.core.hooks import as_hooks
 from polos.core.models import ExecutionHandle
 from polos.errors import InvalidDefinition
@@ -100,6 +100,10 @@ def workflow(
     steps_per_invocation: int | None = 1,
     run_timeout_seconds: float | None = None,
     compute_timeout_seconds: float | None = None,
+    policies: Sequence[str | Mapping[str, Any]] = (),
+    environment: Mapping[str, str] | None = None,
+    layers: Sequence[str] = (),
+    vpc: Mapping[str, Sequence[str]] | None = None,
 ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
 def workflow(
     function: Callable[..., Any] | None = None,
@@ -118,12 +122,17 @@ def workflow(
     steps_per_invocation: int | None = 1,
     run_timeout_seconds: float | None = None,
     compute_timeout_seconds: float | None = None,
+    policies: Sequence[str | Mapping[str, Any]] = (),
+    environment: Mapping[str, str] | None = None,
+    layers: Sequence[str] = (),
+    vpc: Mapping[str, Sequence[str]] | None = None,
 ) -> Any:
     """Register a function as a workflow, bare or called.
 
     The function takes a context and, if it wants, a payload. Sync functions run as one recorded call.
     `steps_per_invocation`: how many steps one Lambda invocation may run (None: as many as fit). `run_timeout_seconds`
-    is wall clock from the start. Raises `InvalidDefinition` for settings that cannot work.
+    is wall clock from the start. `policies`, `environment`, `layers`, `vpc`: what it needs of the Lambda function of its
+    queue, see `polos.core.definitions.Compute`. Raises `InvalidDefinition` for settings that cannot work.
     """
     if trigger_on_event is not None and schedule:
         raise InvalidDefinition("a workflow has a schedule or trigger_on_event, not both")
@@ -152,6 +161,7 @@ def workflow(
             steps_per_invocation=steps_per_invocation,
             run_timeout=run_timeout_seconds,
             compute_timeout=compute_timeout_seconds,
+            compute=Compute(policies, environment or {}, layers, vpc or {}),
         )
         registry.add(definition)
         return Workflow(definition)

@@ -12,10 +12,12 @@ import zlib
 from typing import Final
 
 from polos.errors import StoreError
+from polos.ports import TICK
 
 SCHEDULER_KEYWORD: Final = "<aws.scheduler."
 """What begins a keyword that EventBridge Scheduler replaces in the input of a target."""
 
+_SCHEDULED_TIME: Final = f"{SCHEDULER_KEYWORD}scheduled-time>"
 _MARK: Final = "polos+zlib+base64:"
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html: #x9 | #xA | #xD |
@@ -41,3 +43,14 @@ def unwrap(body: str) -> str:
         raise StoreError(
             f"a message begins with {_MARK!r} and cannot be unwrapped: {error}; something other than polos sent it"
         ) from error
+
+
+def tick_input(body: str) -> str:
+    """The input of a repeating schedule: `body` with TICK replaced by Scheduler's word for the due time.
+
+    Nothing else may be left in it that Scheduler would replace. A wrapped body could not be filled in; but bodies are
+    JSON, where a character may as well be written by its number.
+    """
+    body = UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", body)
+    body = body.replace(SCHEDULER_KEYWORD, SCHEDULER_KEYWORD.replace("<", "\\u003c"))
+    return body.replace(TICK, _SCHEDULED_TIME)

@@ -12,18 +12,17 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from polos.adapters.aws.bodies import SCHEDULER_KEYWORD, UNSENDABLE, wrap
+from polos.adapters.aws.bodies import tick_input, wrap
 from polos.adapters.aws.clients import Aws
 from polos.adapters.aws.failures import Refused
 from polos.adapters.limits import check_messages, check_name, utf8_size
 from polos.core.cron import Cron, time_zone, to_eventbridge
 from polos.errors import TryAgain
-from polos.ports import TICK, Outgoing, Queue
+from polos.ports import Outgoing, Queue
 
 MOST_INPUT: Final = 256 * 1024
 """Bytes that the input of a schedule may have."""
 
-_SCHEDULED_TIME: Final = f"{SCHEDULER_KEYWORD}scheduled-time>"
 _TOO_SOON: Final = 90  # seconds; AWS does not say what becomes of an `at` that is past when it is created
 _MINUTE: Final = 60
 _HALVES: Final = (0, 1)
@@ -71,7 +70,7 @@ class SchedulerTimers:
         check_messages(queue, [Outgoing(body)], 0.0)
         time_zone(timezone)
         expressions = to_eventbridge(Cron.parse(cron))
-        text = _tick_input(body)
+        text = tick_input(body)
         for half, expression in enumerate(expressions):
             self._put(_repeating_name(name, half), self._schedule(expression, timezone, queue, text))
         for half in _HALVES[len(expressions) :]:
@@ -177,13 +176,3 @@ def _schedule_name(kind: str, name: str, suffix: str) -> str:
     """A name Scheduler takes, `[0-9a-zA-Z-_.]{1,64}`: what can be read of ours, and its hash to tell it from others."""
     readable = re.sub(r"[^0-9a-zA-Z\-_]+", "-", name)[-24:].strip("-") or "timer"
     return f"{kind}.{readable}.{hashlib.sha256(name.encode()).hexdigest()[:32]}{suffix}"
-
-
-def _tick_input(body: str) -> str:
-    """The body with our word for the due time replaced by Scheduler's, and nothing else in it that it would replace.
-
-    A wrapped body could not be filled in. But bodies are JSON, where a character may as well be written by its number.
-    """
-    body = UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", body)
-    body = body.replace(SCHEDULER_KEYWORD, SCHEDULER_KEYWORD.replace("<", "\\u003c"))
-    return body.replace(TICK, _SCHEDULED_TIME)
