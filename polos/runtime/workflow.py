@@ -131,8 +131,8 @@ def workflow(
 
     The function takes a context and, if it wants, a payload. Sync functions run as one recorded call.
     `steps_per_invocation`: how many steps one Lambda invocation may run (None: as many as fit). `run_timeout_seconds`
-    is wall clock from the start. `policies`, `environment`, `layers`, `vpc`: what it needs of the Lambda function of its
-    queue, see `polos.core.definitions.Compute`. Raises `InvalidDefinition` for settings that cannot work.
+    is wall clock from the start. `policies`, `environment`, `layers`, `vpc`: what it needs of the Lambda function of
+    its queue, see `polos.core.definitions.Compute`. Raises `InvalidDefinition` for settings that cannot work.
     """
     if trigger_on_event is not None and schedule:
         raise InvalidDefinition("a workflow has a schedule or trigger_on_event, not both")
