@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +18,11 @@ from polos.adapters.sqlite import SqliteStore
 from polos.core.definitions import Definition, Registry
 from polos.core.definitions import registry as process_registry
 from polos.core.models import EventPayload, ExecutionHandle
+from polos.entry.ends import Ends
 from polos.entry.identity import new_execution_id, new_token
 from polos.entry.locks import Deciding
 from polos.entry.pool import WorkerPool
-from polos.errors import ResultTimeout, StoreError
+from polos.errors import StoreError
 from polos.runtime.client import activate, deactivate
 from polos.runtime.engine import Engine
 from polos.runtime.executions import Meta
@@ -62,8 +62,6 @@ class Embedded:
         self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
         self._loop = WorkerLoop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="polos-step")
-        self._ended = threading.Condition()
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self.host = Host(
             self.store.ports,
             registry or process_registry,
@@ -74,6 +72,7 @@ class Embedded:
             exclusive=Deciding(),
         )
         self.service = Service(self.host, project, new_id=new_execution_id)
+        self._ends = Ends(self.service, version=self.store.database.data_version, check=self._check)
         self._swept = self._purged = time.monotonic()
         self._worker = self._new_pool(threads) if work else None
         if self._worker is not None:
@@ -112,71 +111,17 @@ class Embedded:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
-    # --- waiting for an end -----------------------------------------------------------------------------------------
-
     def _on_end(self, project: str, execution: str) -> None:
-        with self._ended:
-            self._ended.notify_all()
-            futures = self._waiting.pop(execution, [])
-        for future in futures:
-            future.get_loop().call_soon_threadsafe(_wake, future)
+        del project  # one store may hold several; ids of executions are not shared among them
+        self._ends.tell(execution)
 
     def wait(self, execution: str, timeout: float | None = None) -> Meta:
         """Block until it ends or stalls. `ResultTimeout` after `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            self._check()
-            with self._ended:
-                meta = self.service.latest(execution)
-                if meta.ended or meta.status == "stalled":
-                    return meta
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise _late(execution, timeout, meta)
-                self._ended.wait(
-                    0.05 if deadline is None else min(0.05, max(0.001, deadline - time.monotonic()))
-                )
+        return self._ends.wait(execution, timeout)
 
     async def wait_async(self, execution: str, timeout: float | None = None) -> Meta:
         """The same, without blocking the event loop."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.1
-        while True:
-            self._check()
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            with self._ended:
-                self._waiting.setdefault(execution, []).append(future)
-            meta = self.service.latest(execution)
-            if meta.ended or meta.status == "stalled":
-                self._forget(execution, future)
-                return meta
-            left = pause if deadline is None else min(pause, deadline - time.monotonic())
-            if left <= 0:
-                self._forget(execution, future)
-                raise _late(execution, timeout, meta)
-            await asyncio.wait([future], timeout=left)
-            self._forget(execution, future)
-            pause = min(pause * 1.5, 1.0)
-
-    def _forget(self, execution: str, future: asyncio.Future[None]) -> None:
-        future.cancel()
-        with self._ended:
-            futures = self._waiting.get(execution, [])
-            if future in futures:
-                futures.remove(future)
-            if not futures:
-                self._waiting.pop(execution, None)
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _late(execution: str, timeout: float | None, meta: Meta) -> ResultTimeout:
-    return ResultTimeout(
-        f"execution {execution} of {meta.info.workflow!r} has not ended after {timeout} s (it is {meta.status}); "
-        "it goes on: ask again with its handle"
-    )
+        return await self._ends.wait_async(execution, timeout)
 
 
 class Polos:
