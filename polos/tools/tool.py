@@ -22,7 +22,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
-from polos.core.codec import Codec, codec_for, return_codec
+from polos.core.codec import return_annotation
 from polos.core.context import WorkflowContext
 from polos.core.definitions import Definition, Queue, registry
 from polos.core.hooks import as_hooks, is_async
@@ -51,14 +51,14 @@ class ToolDefinition(Definition):
         return True
 
     @cached_property
-    def payload_codec(self) -> Codec[Any]:
-        """How arguments are checked and stored."""
-        return codec_for(self.parameters.model, root="payload")
+    def payload_annotation(self) -> Any:
+        """What its arguments are checked by."""
+        return self.parameters.model
 
     @cached_property
-    def result_codec(self) -> Codec[Any]:
-        """How results are stored."""
-        return return_codec(self.called)
+    def result_annotation(self) -> Any:
+        """What the function says that it gives."""
+        return return_annotation(self.called)
 
 
 class Tool(Workflow[P, R]):
