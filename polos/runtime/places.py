@@ -21,6 +21,7 @@ from typing import Any, Final
 from polos.core.ids import fraction
 from polos.errors import PolosError
 from polos.ports import ABSENT, Delete, Key, Ports, Put, Record
+from polos.runtime import names
 
 DONE_SECONDS: Final = 30 * 86_400.0
 ROUNDS: Final = 200
@@ -47,6 +48,14 @@ class Wish:
     def key(self) -> Key:
         """Where its record is."""
         return Key(self.partition, f"wish|{self.execution}|{self.what}")
+
+
+def occupation(ports: Ports, project: str, queue: str, concurrency_key: str | None) -> tuple[int, int]:
+    """How many hold a place of a limited queue, and how many stand in line, for people; up to 100 are counted."""
+    partition = names.places(project, queue, concurrency_key)
+    head = ports.records.get(Key(partition, "head"))
+    line = ports.records.query(partition, prefix="wait|", limit=100)
+    return (0 if head is None else int(json.loads(head.value)["taken"])), len(line.records)
 
 
 class Places:
