@@ -1,0 +1,95 @@
+"""Publishing to topics, reading them, and following them as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+
+from polos.core.models import EventPayload
+from polos.errors import InvalidRequest
+from polos.server.desk import LONGEST_WAIT, Desk
+from polos.server.models.others import EventPage, Published, PublishRequest
+from polos.server.models.texts import Topic
+from polos.server.principals import Role
+from polos.server.routing import Route
+from polos.server.streams import CONTENT_TYPE, PAGE, QUIET, RETRY, blocks, endless, wait_for
+
+GROUP: Final = "Events"
+
+TopicQuery = Annotated[Topic, Query(description="The name of the topic.")]
+After = Annotated[int, Query(ge=0, description="Only events with a greater sequence id.")]
+
+
+def routes(desk: Desk) -> Sequence[Route]:
+    """The lines of the table."""
+    at = Events(desk)
+    return (
+        Route("POST", "/v1/events", at.publish, Role.RUN, GROUP, 201),
+        Route("GET", "/v1/events", at.read_events, Role.READ, GROUP),
+        Route("GET", "/v1/events/stream", at.stream_events, Role.READ, GROUP),
+    )
+
+
+class Events:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def publish(self, request: PublishRequest) -> Published:
+        """Publish events to a topic, in order. A request that is sent twice publishes twice."""
+        pairs = [(event.event_type, event.data) for event in request.events]
+        published = self._desk.service.publish(request.topic, pairs)
+        return Published(sequence_ids=[event.sequence for event in published])
+
+    def read_events(
+        self,
+        topic: TopicQuery,
+        after: After = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+        wait: Annotated[
+            float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds for the first.")
+        ] = 0.0,
+    ) -> EventPage:
+        """Read events of a topic, in order."""
+        read = partial(self._desk.service.topics.read, topic, limit=limit)
+        events = wait_for(read, self._desk.clock, after, self._desk.patience(wait))
+        return EventPage(
+            events=[EventPayload.model_validate_json(event.to_json()) for event in events],
+            last_sequence_id=events[-1].sequence if events else after,
+        )
+
+    def stream_events(
+        self,
+        topic: TopicQuery,
+        after: After = 0,
+        last_event_id: Annotated[str | None, Header(alias="last-event-id", max_length=30)] = None,
+    ) -> Response[Any]:
+        """Follow a topic as Server-Sent Events. `Last-Event-ID` goes on behind that event.
+
+        Where the connection cannot stay open (API Gateway), the answer ends once it has events; browsers ask again.
+        """
+        start = _sequence(last_event_id, after)
+        read = partial(self._desk.service.topics.read, topic, limit=PAGE)
+        asked, clock = self._desk.asked, self._desk.clock
+        body = ""
+        if asked.can_stream:
+            asked.stream = endless(read, clock, after=start, goes_on=asked.still_admitted)
+        else:
+            events = wait_for(read, clock, start, self._desk.patience(LONGEST_WAIT))
+            body = RETRY + (blocks(events) or QUIET)
+        return Response(status_code=200, content_type=CONTENT_TYPE, body=body)
+
+
+def _sequence(last_event_id: str | None, after: int) -> int:
+    if not last_event_id:
+        return after
+    if not (last_event_id.isascii() and last_event_id.isdigit()):
+        raise InvalidRequest(
+            f"Last-Event-ID is {last_event_id!r}; expected the id of an event of this stream, a number"
+        )
+    return int(last_event_id)

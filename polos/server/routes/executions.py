@@ -1,0 +1,251 @@
+"""Starting executions, looking at them, and waiting for their end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from polos.core.definitions import Definition, Queue
+from polos.core.journal import Entry as JournalEntry
+from polos.core.start import StartInfo
+from polos.errors import Conflict, InvalidRequest, TooLarge
+from polos.runtime import names
+from polos.runtime.control import Control, Filter
+from polos.runtime.executions import Meta
+from polos.runtime.service import Service, StartOptions
+from polos.runtime.timeline import TimelineReader
+from polos.server import views
+from polos.server.desk import LONGEST_WAIT, Desk
+from polos.server.models.executions import (
+    BatchStarted,
+    BatchStartRequest,
+    Execution,
+    ExecutionPage,
+    JournalPage,
+    Started,
+    StartRequest,
+    Timeline,
+)
+from polos.server.principals import Role
+from polos.server.routing import Route
+from polos.server.streams import FIRST_PAUSE, LONGEST_PAUSE, MAX_BYTES
+from polos.server.values import payload_from_outside, state_from_outside
+
+GROUP: Final = "Executions"
+MAX_PAYLOAD: Final = 256 * 1024
+"""Bytes of a payload as JSON: it is part of the execution's record, which takes up to 350 KB in all."""
+
+Id = Annotated[str, Path(description="The id of an execution.")]
+Text = Annotated[str | None, Query(max_length=400)]
+
+
+def routes(desk: Desk) -> Sequence[Route]:
+    """The lines of the table."""
+    at = Executions(desk)
+    one = "/v1/executions/<execution_id>"
+    return (
+        Route("POST", "/v1/executions", at.start, Role.RUN, GROUP, 201),
+        Route("POST", "/v1/executions/batch", at.start_batch, Role.RUN, GROUP, 201),
+        Route("GET", "/v1/executions", at.list_executions, Role.READ, GROUP),
+        Route("GET", one, at.get_execution, Role.READ, GROUP),
+        Route("GET", f"{one}/wait", at.wait_for_execution, Role.READ, GROUP),
+        Route("GET", f"{one}/journal", at.read_journal, Role.READ, GROUP),
+        Route("GET", f"{one}/timeline", at.read_timeline, Role.READ, GROUP),
+    )
+
+
+class Executions:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def start(self, request: StartRequest) -> Started:
+        """Start an execution: it is durable once this has answered."""
+        service = self._desk.service
+        return views.started(_start(service, *_prepared(service, request)))
+
+    def start_batch(self, request: BatchStartRequest) -> BatchStarted:
+        """Start several executions: all are checked before any is started."""
+        service = self._desk.service
+        key = request.idempotency_key
+        prepared = []
+        for number, one in enumerate(request.executions):
+            definition, payload, options = _prepared(service, one)
+            if key is not None and options.idempotency_key is None:
+                options = replace(options, idempotency_key=f"{key}:{number}")
+            prepared.append((definition, payload, options))
+        return BatchStarted(executions=[views.started(_start(service, *each)) for each in prepared])
+
+    def list_executions(  # noqa: PLR0917 - parameters of the query, all by name
+        self,
+        status: Text = None,
+        workflow_id: Text = None,
+        root_execution_id: Text = None,
+        session_id: Text = None,
+        user_id: Text = None,
+        attribute: Annotated[
+            list[str] | None, Query(max_length=20, description="`name=value`; all must fit.")
+        ] = None,
+        created_after: Annotated[datetime | None, Query()] = None,
+        created_before: Annotated[datetime | None, Query()] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    ) -> ExecutionPage:
+        """List executions, newest first. A page may hold fewer than `limit`, and still have a next one."""
+        wanted = Filter(
+            status=status,
+            workflow=workflow_id,
+            tree=root_execution_id,
+            session=session_id,
+            user=user_id,
+            attributes=_attributes(attribute or []),
+            created_after=_milliseconds(created_after),
+            created_before=_milliseconds(created_before),
+        )
+        purpose = _purpose(wanted)
+        control, project = Control(self._desk.service), self._desk.asked.project
+        found, following = control.find(wanted, limit=limit, cursor=self._opened(project, purpose, cursor))
+        sealed = None if following is None else self._desk.signer.seal(project, purpose, {"c": following})
+        return ExecutionPage(executions=[views.summary(meta) for meta in found], next_cursor=sealed)
+
+    def get_execution(
+        self,
+        execution_id: Id,
+        stored: Annotated[bool, Query(description="With payload and result as they are stored.")] = False,
+    ) -> Execution:
+        """An execution with its payload, and its result or error."""
+        service = self._desk.service
+        return views.execution(service, service.meta(execution_id), stored=stored)
+
+    def wait_for_execution(
+        self,
+        execution_id: Id,
+        timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = LONGEST_WAIT,
+        stored: Annotated[bool, Query()] = False,
+    ) -> Execution:
+        """The execution once it has ended or stalled, or as it is after `timeout` seconds. One that was continued as
+        another is waited for to the last of them.
+        """
+        service = self._desk.service
+        return views.execution(service, self._ended(service, execution_id, timeout), stored=stored)
+
+    def read_journal(
+        self,
+        execution_id: Id,
+        after: Annotated[int, Query(ge=0, description="The position to begin at.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+    ) -> JournalPage:
+        """What was recorded: the journal's entries."""
+        service = self._desk.service
+        service.meta(execution_id)
+        log = names.journal(service.project, execution_id)
+        texts = _fitting(service.ports.log.read(log, after, limit))
+        entries = [views.entry(after + i, JournalEntry.decode(text)) for i, text in enumerate(texts) if text]
+        return JournalPage(entries=entries, next=after + len(texts) if texts else None)
+
+    def read_timeline(self, execution_id: Id) -> Timeline:
+        """The execution's operations with their attempts, those under way included."""
+        service = self._desk.service
+        story = TimelineReader(service, execution_id).read()
+        return views.timeline(story, int(self._desk.clock.now() * 1000))
+
+    def _ended(self, service: Service, execution_id: str, timeout: float) -> Meta:
+        clock = self._desk.clock
+        deadline, pause = clock.monotonic() + self._desk.patience(timeout), FIRST_PAUSE
+        while True:
+            meta = service.latest(execution_id)
+            left = deadline - clock.monotonic()
+            if meta.ended or meta.status == "stalled" or left <= 0:
+                return meta
+            clock.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _opened(self, project: str, purpose: str, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        data = self._desk.signer.open(project, purpose, cursor)
+        if data is None:
+            raise InvalidRequest(
+                "the cursor is not one of this list: send it back as it came, with the same filters"
+            )
+        return str(data["c"])
+
+
+def _prepared(service: Service, request: StartRequest) -> tuple[Definition, Any, StartOptions]:
+    """Everything that can be wrong with a start is found here, before anything is stored."""
+    definition = service.registry.get(request.workflow_id)
+    size = len(json.dumps(request.payload, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > MAX_PAYLOAD:
+        raise TooLarge(
+            f"the payload of {definition.id!r} takes {size} bytes, {MAX_PAYLOAD} are taken; put large values elsewhere "
+            "and send their address"
+        )
+    options = StartOptions(
+        queue=_queue(service, request),
+        concurrency_key=request.concurrency_key,
+        session=request.session_id,
+        user=request.user_id,
+        deployment=request.deployment_id,
+        initial_state=state_from_outside(definition, request.initial_state),
+        run_timeout=request.run_timeout_seconds,
+        compute_timeout=request.compute_timeout_seconds,
+        idempotency_key=request.idempotency_key,
+        on_conflict=request.on_conflict,
+        priority=request.priority,
+        attributes=request.attributes,
+    )
+    return definition, payload_from_outside(definition, request.payload), options
+
+
+def _queue(service: Service, request: StartRequest) -> str | Queue | None:
+    name, limit = request.queue_name, request.queue_concurrency_limit
+    if limit is None:
+        return name
+    if name is None:
+        raise InvalidRequest("queue_concurrency_limit limits a queue: name it with queue_name")
+    known = service.registry.queues.get(name)
+    if known is not None and known.concurrency_limit != limit:
+        raise Conflict(
+            f"queue {name!r} has the concurrency limit {known.concurrency_limit}, and the request says {limit}"
+        )
+    return known or Queue(name, limit)
+
+
+def _start(service: Service, definition: Definition, payload: Any, options: StartOptions) -> StartInfo:
+    return service.start(definition, payload, options)
+
+
+def _attributes(pairs: Sequence[str]) -> dict[str, str] | None:
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise InvalidRequest(f"attribute={pair!r}: write it as name=value")
+        found[name] = value
+    return found or None
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)
+
+
+def _purpose(wanted: Filter) -> str:
+    return "cursor:" + hashlib.sha256(repr(wanted).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _fitting(texts: Sequence[str]) -> list[str]:
+    size = 0
+    kept: list[str] = []
+    for text in texts:
+        size += len(text.encode())
+        if kept and size > MAX_BYTES:
+            break
+        kept.append(text)
+    return kept
