@@ -35,7 +35,7 @@ class Engine:
         """
         held = lease or Endless()
         if not messages[0].execution:
-            self._handle_other(messages[0])
+            self._handle_other(self.host.under(held.check), messages[0])
             return
         turn = Turn(self.host, guarded(self.host.ports, held.check), messages, lease=held, dead=dead)
         try:
@@ -43,15 +43,16 @@ class Engine:
         finally:
             turn.close()
 
-    def _handle_other(self, message: Message) -> None:
+    @staticmethod
+    def _handle_other(host: Host, message: Message) -> None:
         """A message about a topic or a schedule: no execution's turn."""
         match message.kind:
             case MessageKind.TICK:
-                tick(self.host, message)
+                tick(host, message)
             case MessageKind.NOTIFY if message.workflow:
-                look(self.host, message)
+                look(host, message)
             case MessageKind.NOTIFY:
-                topics = Topics(self.host.ports, message.project)
-                Publisher(self.host, message.project, topics).notify(message.key)
+                topics = Topics(host.ports, message.project)
+                Publisher(host, message.project, topics).notify(message.key)
             case _:
                 raise PolosError(f"a {message.kind} message names no execution")

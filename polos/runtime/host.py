@@ -5,6 +5,7 @@ Kept warm are prefixes of journals, which never change, and clean event loops; n
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -111,6 +112,13 @@ class Host:
         self._journals: OrderedDict[str, Journal] = OrderedDict()
         self._lock = threading.Lock()
         self._loops = threading.local()
+
+    def under(self, check: Callable[[], None]) -> Host:
+        """The same host with `check` before each port call: for work that is no execution's turn (rule 8)."""
+        view = copy.copy(self)
+        view.ports = guarded(self.ports, check)
+        view.executions = Executions(view.ports.records)
+        return view
 
     def steps_queue(self, queue: str) -> str:
         """The message queue for starts and steps of a Polos queue: its own if it has compute, else the default one."""

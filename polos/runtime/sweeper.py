@@ -2,7 +2,7 @@
 
 The lease of a message is a local clock, and a queue may lose or dead-letter a message; what must not happen is that an
 execution is forgotten. Those in `queued` have their start sent again; those in `running` whose journal has not grown
-are kicked, and so are those in `waiting` that should have been woken.
+are kicked, and so are those in `waiting` that should have been woken. Triggers look at their topics once more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from polos.core.journal import Entry
+from polos.core.messages import Message, MessageKind
 from polos.runtime import names
 from polos.runtime.executions import Meta, decode
 from polos.runtime.service import Service
@@ -22,7 +23,18 @@ PAGE: Final = 100
 def sweep(service: Service, *, silent: float = SILENT_SECONDS, pages: int = 10) -> int:
     """Kick what has been silent for `silent` seconds; looks at `pages` pages of each status. Returns how many."""
     before = int((service.ports.clock.now() - silent) * 1000)
+    _look_at_topics(service)
     return sum(_sweep(service, status, before, pages) for status in ("queued", "running", "waiting"))
+
+
+def _look_at_topics(service: Service) -> None:
+    for definition in service.registry:
+        if definition.trigger is not None:
+            token, topic = service.host.token(), definition.trigger.topic
+            service.send(
+                names.NEWS_QUEUE,
+                Message(MessageKind.NOTIFY, service.project, token, workflow=definition.id, key=topic),
+            )
 
 
 def _sweep(service: Service, status: str, before: int, pages: int) -> int:

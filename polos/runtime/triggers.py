@@ -2,7 +2,9 @@
 
 A trigger is a log. Its entries fix which events start which execution: (from, to], and the id of the execution is
 derived from the trigger and the position of the entry. Whoever appended an entry starts its execution, and does so
-again when its message comes again; so an event is never missed and never starts two (rule 7).
+again when its message comes again; so an event is never missed and never starts two (rule 7). Should a worker lose its
+lease in between, the next look finds it: nobody appends behind an entry whose execution has no record, so only the last
+one can lack it (rule 14).
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ from polos.runtime.topics import Event, Topics
 
 FORMAT: Final = 1
 ROUNDS: Final = 1000
+RECENT: Final = 200
+"""Entries among which a look searches for those of its own message; what is before them has its record."""
+LATE_MS: Final = 86_400_000
+"""An execution without a record is started late if its event is younger than this; an older record was deleted."""
 
 
 class TriggerRun:
@@ -39,27 +45,36 @@ class TriggerRun:
 
     def run(self) -> None:
         """Append what has come since the last entry, in extents, and start what entries with my token say."""
-        entries = self._read(0)
-        self._start_mine(entries, 0)
+        last: dict[str, Any] = {"to": 0}
+        tail = max(0, self._ports.log.tail(self._log) - RECENT)
         for _ in range(ROUNDS):
-            last = entries[-1]["to"] if entries else 0
-            extent = self._next(last)
+            for entry in self._read(tail):
+                if entry["by"] == self._message.token:  # mine, of this delivery or an earlier one (rules 2 and 3)
+                    self._start(tail, entry)
+                last, tail = entry, tail + 1
+            if tail and last["by"] != self._message.token:
+                self._start_late(tail - 1, last)
+            extent = self._next(last["to"])
             if extent is None:
                 return
-            entry = {"v": FORMAT, "from": last, "to": extent, "by": self._message.token}
-            if self._ports.log.append(self._log, len(entries), [json.dumps(entry)]):
-                entries.append(entry)
-                self._start(len(entries) - 1, entry)
-            else:
-                entries += self._read(len(entries))
+            entry = {"v": FORMAT, "from": last["to"], "to": extent, "by": self._message.token}
+            if self._ports.log.append(self._log, tail, [json.dumps(entry)]):
+                self._start(tail, entry)
+                last, tail = entry, tail + 1
 
     def _read(self, start: int) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self._ports.log.read(self._log, start)]
 
-    def _start_mine(self, entries: list[dict[str, Any]], offset: int) -> None:
-        for position, entry in enumerate(entries, offset):
-            if entry["by"] == self._message.token:
-                self._start(position, entry)
+    def _start_late(self, position: int, entry: dict[str, Any]) -> None:
+        """Start the execution of somebody else's entry if its record is missing."""
+        if self._host.executions.get(self._message.project, self._execution(position)) is not None:
+            return
+        events = self._topics.read(self._trigger.topic, entry["to"] - 1, 1)
+        if events and events[0].at > self._ports.clock.now() * 1000 - LATE_MS:
+            self._start(position, entry)
+
+    def _execution(self, position: int) -> str:
+        return derived_id(self._log, str(position))
 
     def _next(self, last: int) -> int | None:
         """Where the next extent ends; None: nothing to start yet (then a look is sent for when there is)."""
@@ -87,7 +102,7 @@ class TriggerRun:
 
     def _start(self, position: int, entry: dict[str, Any]) -> None:
         events = self._topics.read(self._trigger.topic, entry["from"], entry["to"] - entry["from"])
-        execution = derived_id(self._log, str(position))
+        execution = self._execution(position)
         info = root_info(
             self._definition,
             project=self._message.project,
