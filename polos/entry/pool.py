@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from polos.entry.foreign import Foreign
 from polos.errors import PolosError, StoreError, TryAgain
 from polos.ports import Ports
 from polos.runtime import names
@@ -46,6 +47,7 @@ class WorkerPool:
         self._engine = engine
         self._intake = Intake(engine)
         self._ports: Ports = engine.host.ports
+        self._foreign = Foreign(engine.host.ports.queue, engine.host.registry)
         self._heartbeat = Heartbeat()
         self._most = threads
         self._chores = chores
@@ -145,6 +147,9 @@ class WorkerPool:
 
     def _handle(self, batch: Batch, lease: MessageLease) -> None:
         try:
+            if self._foreign.is_foreign(batch):
+                self._foreign.pass_on(batch)
+                return
             done = self._intake.handle(batch, lease)
             self._heartbeat.remove(lease)
             if done:
