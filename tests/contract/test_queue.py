@@ -114,6 +114,10 @@ def test_a_receive_takes_from_its_queues_only(world: World) -> None:
     assert bodies(world.receive(mine, other, count=1)) == ["o"]
 
 
+def test_a_receive_from_no_queue_gives_nothing(world: World) -> None:
+    assert world.ports.queue.receive([]) == []
+
+
 # --- visibility ---------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,8 @@ _MASK: Final = _POSITIONS - 1
 
 # In the statements below, 32 is POSITION_BITS.
 _APPEND_ONE: Final = (
-    "INSERT OR IGNORE INTO entries (id, body, expires_at) SELECT (id << 32) | ?, ?, ? FROM logs WHERE name = ?"
+    "INSERT OR IGNORE INTO entries (id, body, expires_at) "
+    "SELECT (id << 32) | ?, ?, ? FROM logs WHERE name = ?"
 )
 _LOG_ID: Final = "SELECT id FROM logs WHERE name = ?"
 _NEW_LOG: Final = "INSERT OR IGNORE INTO logs (name, look_at) VALUES (?, ?) RETURNING id"

@@ -88,7 +88,7 @@ class SqliteQueue:
                 left = deadline - self._clock.monotonic()
                 if found or left <= 0 or waiter.dismissed:
                     return found
-                self._nap(waiter, seen, min(left, min(firsts) - self._clock.now()))
+                self._nap(waiter, seen, min(left, min(firsts, default=math.inf) - self._clock.now()))
 
     def dismiss(self) -> None:
         """Let those who wait in `receive` in this process return at once, with what they have: a worker stops."""
@@ -178,6 +178,8 @@ class SqliteQueue:
 
     def _look(self, queues: Sequence[str]) -> list[float]:
         """When the first message of each queue can be received (epoch seconds); infinity where there is none."""
+        if not queues:
+            return []
         statement = "SELECT " + ", ".join([f"({_FIRST})"] * len(queues))
         return [math.inf if at is None else at for at in self._database.rows(statement, queues)[0]]
 
