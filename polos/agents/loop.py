@@ -241,11 +241,14 @@ def _name(state: State) -> str:
 # --- what happens -------------------------------------------------------------------------------------------------
 
 
-def answered(state: State, answer: ModelResponse, spent: Spent, tokens: int) -> State:
+def begun(state: State, tokens: int) -> State:
+    """The conversation that the run begins with is known."""
+    return replace(state, phase=Phase.READY, tokens=tokens)
+
+
+def answered(state: State, answer: ModelResponse) -> State:
     """The model has answered."""
-    return replace(
-        state, phase=Phase.ANSWERED, answer=answer, spent=spent, tokens=tokens, just_compacted=False
-    )
+    return replace(state, phase=Phase.ANSWERED, answer=answer, just_compacted=False)
 
 
 def too_long(state: State, message: str) -> State:
@@ -281,18 +284,18 @@ def accepted(state: State, answer: ModelResponse, problem: str = "") -> State:
     )
 
 
-def called(state: State, spent: Spent, tokens: int) -> State:
+def called(state: State) -> State:
     """Every call has its result."""
-    return replace(state, phase=Phase.CALLED, spent=spent, tokens=tokens)
+    return replace(state, phase=Phase.CALLED)
 
 
-def step_ended(state: State, stopped_by: str | None) -> State:
-    """The step is over; `stopped_by` names the stop condition that holds."""
-    steps = state.steps + 1
+def step_ended(state: State, stopped_by: str | None, tokens: int) -> State:
+    """The step is over and part of the conversation; `stopped_by` names the stop condition that holds."""
     return replace(
         state,
         phase=Phase.ENDED,
-        steps=steps,
+        steps=state.steps + 1,
+        tokens=tokens,
         spent=replace(state.spent, steps=state.spent.steps + 1),
         rejections=0,
         repairs=0,
@@ -303,9 +306,9 @@ def step_ended(state: State, stopped_by: str | None) -> State:
     )
 
 
-def compacted(state: State, spent: Spent, tokens: int) -> State:
+def compacted(state: State, tokens: int) -> State:
     """A summary stands in the place of the older part."""
-    return replace(state, phase=Phase.READY, spent=spent, tokens=tokens, just_compacted=True)
+    return replace(state, phase=Phase.READY, tokens=tokens, just_compacted=True)
 
 
 def _said(state: State) -> tuple[Message, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -136,6 +137,23 @@ class ResultCodec(Codec[AgentResult]):
             return AgentResult.model_validate(value)
         except ValueError as error:
             raise DoesNotFit([("result", f"is no AgentResult: {error}")], root="result") from error
+
+
+class RevisedCodec(ResultCodec):
+    """What a hook at the end may give: a whole result, some of its fields, or another answer in its place."""
+
+    def __init__(self, before: AgentResult, output_schema: Any = None) -> None:
+        super().__init__(output_schema)
+        self._before = before
+
+    def coerce(self, value: Any) -> AgentResult:
+        """See `Codec.coerce`."""
+        if isinstance(value, AgentResult):
+            return value
+        if isinstance(value, Mapping) and value and set(value) <= set(AgentResult.model_fields):
+            return super().coerce({**dict(self._before), **value})
+        keeps = self._before.result_schema if isinstance(value, type(self._before.result)) else None
+        return self._before.model_copy(update={"result": value, "result_schema": keeps})
 
 
 _PLAIN = codec_for(root="result.result")

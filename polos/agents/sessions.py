@@ -39,7 +39,7 @@ def look(log: Log, name: str) -> Past:
     if tail == 0:
         return Past(name, 0, 0)
     last = log.read(name, tail - 1, 1)
-    start = _decode(last[0])["base"] if last and last[0] else 0
+    start = _decode(last[0]).get("base", 0) if last else 0
     history = read(log, Past(name, start, tail))
     tokens = estimate(history.messages) + len(history.summary) // 4
     return Past(name, start, tail, len(history.messages), tokens, history.summary)
@@ -48,7 +48,7 @@ def look(log: Log, name: str) -> Past:
 def read(log: Log, past: Past) -> History:
     """The messages that a reference stands for."""
     texts = log.read(past.log, past.start, past.end - past.start)
-    return _fold(past.start, [_decode(text) for text in texts if text])
+    return _fold(past.start, [_decode(text) for text in texts])
 
 
 def remember(
@@ -67,7 +67,7 @@ def remember(
 
 
 def _decode(text: str) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(text)
+    entry: dict[str, Any] = json.loads(text or '{"v": 1, "messages": []}')  # "": forgotten by the store
     if entry["v"] > FORMAT:
         raise StoreTooNew(
             f"a session was stored in format {entry['v']}, and this version of polos reads up to {FORMAT}: upgrade it"

@@ -23,6 +23,7 @@ from polos.entry.identity import new_execution_id, new_token
 from polos.entry.locks import Deciding
 from polos.entry.pool import WorkerPool
 from polos.errors import StoreError
+from polos.features.streams import RunPage, read_run
 from polos.runtime.client import activate, deactivate
 from polos.runtime.engine import Engine
 from polos.runtime.executions import Meta
@@ -193,6 +194,16 @@ class Polos:
             events = await asyncio.to_thread(topics.read, topic, after, limit)
             if events or time.monotonic() >= deadline:
                 return [EventPayload.model_validate_json(event.to_json()) for event in events]
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, READ_PAUSE)
+
+    async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> RunPage:
+        """Read a run; waits for something new."""
+        service, deadline, pause = self.embedded.service, time.monotonic() + wait, 0.01
+        while True:
+            page = await asyncio.to_thread(read_run, service, execution_id, cursor)
+            if page.events or page.ended or time.monotonic() >= deadline:
+                return page
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, READ_PAUSE)
 

@@ -34,6 +34,10 @@ class Client(Protocol):
         """Events with a sequence above `after`; waits up to `wait` seconds for the first."""
         ...
 
+    async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> Any:
+        """What is new in a run behind `cursor`, a `polos.features.streams.RunPage`; waits up to `wait` seconds."""
+        ...
+
     async def schedules(self, action: str, **fields: Any) -> Any:
         """create, list, pause, resume or delete schedules; each as a dict."""
         ...

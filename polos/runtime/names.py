@@ -68,3 +68,8 @@ def schedules(project: str) -> str:
 def rates(project: str, queue: str, concurrency_key: str | None) -> str:
     """The partition of a queue's rate limit, one per concurrency key."""
     return f"{project}|rates|{queue}|{concurrency_key or ''}"
+
+
+def session(project: str, agent: str, session_id: str) -> str:
+    """The log of what was said between an agent and a session."""
+    return f"{project}|session|{len(agent)}|{agent}|{session_id}"

@@ -16,6 +16,7 @@ FUNCTION_LINES = 50
 LONGER: dict[str, str] = {
     "polos/core/replay.py": "one state machine: feeding, issuing and settling share every field, and are read together",
     "polos/runtime/workflow.py:workflow": "most of it is the contract's list of settings",
+    "polos/agents/agent.py:__init__": "most of it is the contract's list of settings",
 }
 
 
