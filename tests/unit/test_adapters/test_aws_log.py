@@ -206,9 +206,11 @@ def test_a_publisher_that_always_loses_gives_up(aws: MotoHarness, ports: Ports) 
             busy = False
 
     aws.on_call = overtake
+    start = aws.clock.now()
     with pytest.raises(TryAgain, match="somebody else published first"):
         ports.log.publish(LOG, ["mine"])
     aws.on_call = None
+    assert aws.clock.now() > start, "it waits between its attempts"
     assert "mine" not in ports.log.read(LOG)
 
 
