@@ -14,8 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.simulation.campaign import SETTINGS, report, run_campaign, run_seed
-from support.simulation.scenarios import SCENARIOS
+from support.simulation.campaign import SCENARIOS, SETTINGS, report, run_campaign, run_seed
 
 
 def main() -> int:

@@ -13,8 +13,7 @@ from typing import Final
 import pytest
 from _pytest.mark import ParameterSet
 
-from support.simulation.campaign import SETTINGS, run_campaign, run_seed
-from support.simulation.scenarios import SCENARIOS
+from support.simulation.campaign import SCENARIOS, SETTINGS, run_campaign, run_seed
 
 USUAL: Final = 2_200
 RUNS: Final = int(os.environ.get("POLOS_SIM_RUNS", USUAL))

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from support.simulation.chance import CALM, CRASHES, MIXED, STORM
 from support.simulation.checks import check
-from support.simulation.scenarios import SCENARIOS
-from support.simulation.schedule import Setting, Simulation
+from support.simulation.scenarios import BASIC
+from support.simulation.schedule import Scenario, Setting, Simulation
+from support.simulation.surface import SURFACE
 from support.simulation.world import World
 
+SCENARIOS: Final[dict[str, Scenario]] = {**BASIC, **SURFACE}
 SETTINGS: Final[dict[str, Setting]] = {
     "calm": Setting(CALM),
     "mixed": Setting(MIXED),
@@ -74,7 +76,7 @@ def run_seed(scenario: str, setting: str, seed: int, *, traced: bool = False) ->
     simulation = Simulation(SCENARIOS[scenario], seed, SETTINGS[setting], traced=traced)
     simulation.run()
     SCENARIOS[scenario].check(simulation.world)
-    check(simulation.world)
+    check(simulation.world, SCENARIOS[scenario].may_rest)
     return simulation.world
 
 

@@ -68,7 +68,7 @@ class Stage:
     ) -> Working:
         """A worker receives the messages for these operations ("a", "$start", "kick") and stands at its beginning.
 
-        `of`: the workflow of their execution. `dead`: from the dead letters. `number`: the how manyth of those that fit.
+        `of`: the workflow of their execution. `dead`: from the dead letters. `number`: which of those that fit.
         `manner`: `hurried`, `blind`.
         """
         self._collect()

@@ -74,7 +74,7 @@ class SimulatedRunner:
 
     def _begin(self, out: _Out) -> None:
         out.begun, out.started = True, int(self._world.store.clock.now() * 1000)
-        self._world.begin_step((self._working.batch.messages[0].execution, out.job.address, out.job.attempt))
+        self._world.begin_step(self._run(out))
         scene.world, scene.job = self._world, out.job
         operation = out.job.operation
         try:
@@ -85,5 +85,10 @@ class SimulatedRunner:
             self._world.strike(self._working, f"killed by {out.job.address}")
             raise
 
+    def _run(self, out: _Out) -> tuple[str, str, int]:
+        return self._working.batch.messages[0].execution, out.job.address, out.job.attempt
+
     def _finished(self, out: _Out) -> Finished:
+        if out.started:
+            self._world.end_step(self._run(out))
         return Finished(out.job, out.result, out.error, out.started)

@@ -156,6 +156,8 @@ class World:
         self.misled: set[Task] = set()
         self.about_to: dict[object, Call] = {}
         self.begun_at: list[tuple[RunKey, float]] = []
+        self.in_step: list[tuple[Task, RunKey]] = []
+        self.most_at_once = 0  # executions that ran steps at the same time
         self._numbers = itertools.count(1)
         self._processes = itertools.count(1)
         self.service = Service(Process(self, 0).host, PROJECT, new_id=lambda _: f"x{next(self._numbers)}")
@@ -270,7 +272,13 @@ class World:
         """A step's function is called now."""
         self.begun[run] += 1
         self.begun_at.append((run, self.store.clock.now()))
+        self.in_step.append((self.now_working(), run))
+        self.most_at_once = max(self.most_at_once, len({execution for _, (execution, _, _) in self.in_step}))
         self.say(self.task, f"RUNS {run[1]} attempt {run[2]}")
+
+    def end_step(self, run: RunKey) -> None:
+        """It has returned."""
+        self.in_step.remove((self.now_working(), run))
 
     def duplicate(self, delivery: Delivery) -> None:
         """Put an independent copy of this message beside it, with its token."""
@@ -342,6 +350,7 @@ class World:
             self.task = None
             if task.over and isinstance(task, Working) and task in task.process.at_work:
                 task.process.at_work.remove(task)
+                self.in_step = [one for one in self.in_step if one[0] is not task]
 
     def expire(self, working: Working, after: float = 0.0) -> None:
         """Its messages may be given to others after so many seconds."""
