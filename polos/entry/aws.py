@@ -64,7 +64,6 @@ class AwsRuntime:
         settings: Where the stack's resources are.
         ports: The adapters; made of `settings` unless given.
         engine: Limits of the engine.
-        logger: What workflows find as `ctx.logger`.
         on_end: Told of each execution that ends here: project, execution.
         grace: Seconds that a sync step has to stop in after its timeout, before it counts as stuck.
 
@@ -80,7 +79,6 @@ class AwsRuntime:
         ports: Ports | None = None,
         registry: Registry = process_registry,
         engine: Settings = DEFAULT,
-        logger: Any = None,
         on_end: Callable[[str, str], None] | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
@@ -97,7 +95,6 @@ class AwsRuntime:
             token=new_token,
             runner=self._runner,
             settings=engine,
-            logger=logger,
             on_end=on_end,
         )
         self.intake = Intake(Engine(self.host))

@@ -30,7 +30,6 @@ from polos.errors import LeaseLost, PolosError, StoreError
 from polos.ports import Delivery
 from polos.runtime.delivery import Batch
 from polos.runtime.lease import VISIBILITY, Heartbeat, MessageLease
-from polos.runtime.logs import body_logger
 from polos.runtime.schedules import apply_code
 from polos.runtime.sweeper import stalled, sweep
 
@@ -87,9 +86,7 @@ class Functions:
         """Those that the variables describe, ready for the first event: clients made, the user's modules imported."""
         project = environ.get(PROJECT_VARIABLE) or "default"
         telemetry = Powertools(project, xray=environ.get(XRAY_VARIABLE) == "true")
-        runtime = from_environment(
-            environ, logger=body_logger("polos"), on_end=lambda *_: telemetry.count("ExecutionsEnded")
-        )
+        runtime = from_environment(environ, on_end=lambda *_: telemetry.count("ExecutionsEnded"))
         runtime.warm()
         return cls(runtime, telemetry=telemetry)
 

@@ -11,6 +11,8 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from polos.core.messages import Message
+from polos.errors import NotAllowedHere
+from polos.runtime.environment import step_environment
 
 Handler = Callable[[Any, Any], Any]
 
@@ -18,9 +20,7 @@ NAMESPACE: Final = "Polos"
 
 
 class Telemetry(Protocol):
-    """Where a function's logs, counts and traces go. `logger` is what a workflow finds as `ctx.logger`."""
-
-    logger: Any
+    """Where a function's logs, counts and traces go."""
 
     def around(self, handler: Handler) -> Handler:
         """The same handler, each of its invocations observed."""
@@ -37,8 +37,6 @@ class Telemetry(Protocol):
 
 class Quiet:
     """Telemetry for who wants none: plain logging, no metrics, no traces."""
-
-    logger: Any = logging.getLogger("polos.app")
 
     def around(self, handler: Handler) -> Handler:
         """The handler itself."""
@@ -57,12 +55,13 @@ class Quiet:
 class Powertools:
     """Powertools for AWS Lambda: JSON logs, metrics in the embedded metric format (no API call), X-Ray if asked for.
 
-    The logger is the one named "polos", so that what the engine logs carries the same keys. `xray`: the SDK of X-Ray
-    costs as much at a cold start as boto3 does; the template asks for it only where a function's tracing is active.
+    The logger is the one named "polos", so that what the engine logs and `ctx.logger` carry the same keys. `xray`: the
+    SDK of X-Ray costs as much at a cold start as boto3 does; the template asks for it only where tracing is active.
     """
 
     def __init__(self, project: str, *, xray: bool = False) -> None:
         self.logger: Any = Logger(service="polos")
+        self.logger.logger_handler.addFilter(_name_the_step)
         self._project = project
         self._metrics = Metrics(namespace=NAMESPACE, service=project)
         self._tracer = Tracer(service="polos", auto_patch=False) if xray else None
@@ -84,7 +83,7 @@ class Powertools:
             if self._tracer is None:
                 yield
             else:
-                with self._tracer.provider.in_subsegment(f"## {keys['message']}") as segment:
+                with self._tracer.provider.in_subsegment(f"## {keys['cause']}") as segment:
                     for name, value in keys.items():
                         segment.put_annotation(key=name, value=value)
                     yield
@@ -98,14 +97,20 @@ class Powertools:
 
 def _ids(messages: Sequence[Message]) -> dict[str, Any]:
     first = messages[0]
-    ids: dict[str, Any] = {
-        "message": first.kind.value,
+    return {
+        "cause": ",".join(dict.fromkeys(message.kind.value for message in messages)),
         "execution_id": first.execution,
         "workflow_id": first.workflow,
+        "operation": ",".join(message.key for message in messages[:10] if message.key),
     }
-    operations = [message.key for message in messages if message.key]
-    if operations:
-        ids["step"] = ",".join(operations[:10])
-    if first.attempt > 1:
-        ids["attempt"] = first.attempt
-    return ids
+
+
+def _name_the_step(record: logging.LogRecord) -> bool:
+    """What is logged inside of a step says so. A filter, for Powertools' keys are the same for all threads."""
+    try:
+        environment = step_environment()
+    except NotAllowedHere:
+        return True
+    record.step = environment.address.partition(":")[2]
+    record.attempt = environment.attempt
+    return True
