@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from polos.core.models import EventPayload
+from polos.core.models import EventPayload, StreamEvent
+from polos.features.streams import stream_run
 from polos.runtime.client import Client, client_first
 
 LONG_POLL_SECONDS: Final = 20.0
@@ -70,6 +71,29 @@ async def stream_topic(
         for event in page:
             after = event.sequence_id
             yield event
+
+
+async def stream_workflow(
+    *args: Any,
+    workflow_id: str | None = None,
+    run_id: str | None = None,
+    cursor: str | None = None,
+    client: Client | None = None,
+) -> AsyncIterator[StreamEvent]:
+    """All events of a run, merged, from its beginning until it ends: `stream_workflow([client,] workflow_id, run_id)`.
+
+    What its executions publish, suspensions, what agents say, and the beginnings and ends of executions and steps.
+    Raises `NotFound` if there is no such run.
+    """
+    used, rest = client_first(args, client)
+    given = dict(zip(("workflow_id", "run_id"), rest, strict=False))
+    run = run_id or given.get("run_id")
+    if not run:
+        raise TypeError(
+            "which run? call it as stream_workflow(workflow_id, run_id); a run's id is its execution's"
+        )
+    async for event in stream_run(used, run, cursor):
+        yield event
 
 
 def _topic_first(rest: list[Any], topic: str | None) -> tuple[str, Any]:

@@ -1,0 +1,1 @@
+"""What agents remember, under the import path of the contract."""
