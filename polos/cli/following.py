@@ -38,27 +38,33 @@ def embedded(store: Path | None, project: str, *, work: bool = True) -> Iterator
         runtime.close(drain_seconds=drain)
 
 
-def follow(runtime: Embedded, execution: str, manner: Manner) -> None:
-    """Show an execution until it ends, print what it gave, and leave with the exit code that fits."""
+def follow(runtime: Embedded, execution: str, manner: Manner, *, kicked: int | None = None) -> None:
+    """Show an execution until it ends, print what it gave, and leave with the exit code that fits.
+
+    `kicked`: the version of its record when it was woken from a stall, which that version still tells of.
+    """
     reader = TimelineReader(runtime.service, execution)
     try:
         with view_on(Console(stderr=True, highlight=False), silent=manner.as_json) as view:
-            meta = _watch(runtime, reader, view, execution)
+            meta = _watch(runtime, reader, view, kicked)
     except KeyboardInterrupt:
         say_how_to_resume("interrupted; it goes on", execution, manner.source)
         raise typer.Exit(Exit.INTERRUPTED) from None
     report(runtime.service, meta, reader.read(), manner)
 
 
-def _watch(runtime: Embedded, reader: TimelineReader, view: View, execution: str) -> Meta:
+def _watch(runtime: Embedded, reader: TimelineReader, view: View, kicked: int | None) -> Meta:
     while True:
         begun = time.monotonic()
         view.show(reader.read())
         # A look costs a replay of the journal: it may take a tenth of the time, not more.
         pause = max(REDRAW_SECONDS, 10 * (time.monotonic() - begun))
         try:
-            meta = runtime.wait(execution, pause)
+            meta = runtime.wait(reader.execution, pause)
         except ResultTimeout:
+            continue
+        if meta.status == "stalled" and meta.version == kicked:
+            time.sleep(REDRAW_SECONDS)
             continue
         view.show(reader.read())
         return meta

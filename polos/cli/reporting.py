@@ -9,10 +9,12 @@ from typing import Any
 import typer
 
 from polos.cli.exits import exit_code
+from polos.core.definitions import Registry
 from polos.errors import ExecutionError
 from polos.runtime.executions import Meta
 from polos.runtime.service import Service
 from polos.runtime.timeline import Item, Timeline
+from polos.server.values import to_outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +34,27 @@ def report(service: Service, meta: Meta, timeline: Timeline, manner: Manner) -> 
     except ExecutionError as raised:
         error = raised
     if manner.as_json:
-        typer.echo(json.dumps(document(timeline), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(document(timeline, service.registry), ensure_ascii=False, indent=2))
     elif error is None:
-        typer.echo(json.dumps(_value(timeline.result), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_result(timeline, service.registry), ensure_ascii=False, indent=2))
     if error is None:
         return
     if not manner.as_json:
-        _say_what_happened(meta, error, verbose=manner.verbose)
+        _say_what_happened(meta, error)
+        if manner.verbose:
+            _show_traceback(timeline, error)
     if meta.status == "stalled":
         say_how_to_resume("once that is mended, it goes on", meta.info.execution, manner.source)
     raise typer.Exit(exit_code(error))
 
 
-def document(timeline: Timeline) -> dict[str, Any]:
-    """The answer of `--json`: plain data; times are epoch milliseconds."""
+def document(timeline: Timeline, known: Registry) -> dict[str, Any]:
+    """The answer of `--json`: plain JSON of results and errors; times are epoch milliseconds."""
     return {
         "execution_id": timeline.execution,
         "workflow_id": timeline.workflow,
         "status": timeline.status,
-        "result": _value(timeline.result) if timeline.status == "completed" else None,
+        "result": _result(timeline, known) if timeline.status == "completed" else None,
         "error": timeline.error,
         "created_at": timeline.created,
         "started_at": timeline.started,
@@ -64,17 +68,18 @@ def say_how_to_resume(why: str, execution: str, source: str) -> None:
     typer.echo(f"{why}: polos resume {execution} {source}", err=True)
 
 
-def _value(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+def _result(timeline: Timeline, known: Registry) -> Any:
+    definition = known.find(timeline.workflow)
+    return to_outside(timeline.result, definition.result_codec if definition else None)
 
 
 def _step(item: Item) -> dict[str, Any]:
     data = asdict(item)
-    data["result"] = _value(data.pop("value"))
+    data["result"] = to_outside(data.pop("value"), None)
     return data
 
 
-def _say_what_happened(meta: Meta, error: ExecutionError, *, verbose: bool) -> None:
+def _say_what_happened(meta: Meta, error: ExecutionError) -> None:
     stored = error.error
     head = f"{meta.info.workflow} {meta.status.replace('_', ' ')}"
     if stored.get("step"):
@@ -84,5 +89,12 @@ def _say_what_happened(meta: Meta, error: ExecutionError, *, verbose: bool) -> N
     text = stored.get("message") or str(error)
     typer.secho(f"{head}: ", fg=typer.colors.RED, nl=False, err=True)
     typer.echo(f"{kind}: {text}" if kind else text, err=True)
-    if verbose and stored.get("traceback"):
-        typer.echo(stored["traceback"], err=True)
+
+
+def _show_traceback(timeline: Timeline, error: ExecutionError) -> None:
+    """Of the step that failed, if it was one: there the mistake is; else of the workflow's own code."""
+    failed = [item.error for item in timeline.items if item.key == error.error.get("step") and item.error]
+    for stored in (*failed, error.error):
+        if stored.get("traceback"):
+            typer.echo(stored["traceback"], err=True)
+            return

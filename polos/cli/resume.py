@@ -13,7 +13,7 @@ from polos.cli.reporting import Manner
 from polos.core.definitions import Definition
 from polos.entry.embedded import Embedded
 from polos.entry.loading import Target, is_local, load_source
-from polos.entry.worker import settle_memory
+from polos.entry.memory import settle_memory
 from polos.errors import Conflict
 from polos.runtime.sources import recall_source
 
@@ -39,15 +39,15 @@ def resume(
     settle_memory()
     with embedded(store, project) as runtime:
         meta = runtime.service.meta(execution_id)
-        resume_here(runtime, execution_id, runtime.service.registry.get(meta.info.workflow))
-        follow(runtime, execution_id, Manner(found, as_json, verbose))
+        kicked = resume_here(runtime, execution_id, runtime.service.registry.get(meta.info.workflow))
+        follow(runtime, execution_id, Manner(found, as_json, verbose), kicked=kicked)
 
 
-def resume_here(runtime: Embedded, execution_id: str, definition: Definition) -> None:
+def resume_here(runtime: Embedded, execution_id: str, definition: Definition) -> int:
     """See to it that an execution goes on in this process.
 
     What a dead process was working on has been given back when the store was opened. Only one that has stalled, or
-    whose start was never sent, needs to be woken.
+    whose start was never sent, needs to be woken. Gives the version that its record has before that.
     """
     meta = runtime.service.meta(execution_id)
     if meta.info.workflow != definition.id:
@@ -57,6 +57,7 @@ def resume_here(runtime: Embedded, execution_id: str, definition: Definition) ->
         )
     if meta.status in ("queued", "stalled"):
         runtime.service.kick(execution_id)
+    return meta.version
 
 
 def _remembered(runtime: Embedded, execution_id: str) -> str:

@@ -14,8 +14,9 @@ from polos.cli.payloads import read_payload
 from polos.cli.reporting import Manner
 from polos.cli.resume import resume_here
 from polos.entry.loading import Target, find_workflow, load_source
-from polos.entry.worker import settle_memory
+from polos.entry.memory import settle_memory
 from polos.runtime.sources import remember_source
+from polos.server.values import payload_from_outside
 
 
 @command
@@ -41,19 +42,21 @@ def run(
     """
     if resume is not None and payload is not None:
         raise BadUsage("--payload was fixed when the execution was started; leave it away with --resume")
-    value = None if payload is None else read_payload(payload)
+    given = None if payload is None else read_payload(payload)
     wanted = Target.parse(target)
     definition = find_workflow(wanted, load_source(wanted.source))
+    value = None if resume is not None else payload_from_outside(definition, given)
     settle_memory()
+    kicked = None
     with embedded(store, project) as runtime:
         if resume is not None:
-            resume_here(runtime, resume, definition)
+            kicked = resume_here(runtime, resume, definition)
             execution = resume
         else:
             execution = runtime.service.start(definition, value).execution
             remember_source(runtime.service, execution, _absolute(wanted.source))
             typer.echo(f"{definition.id}  {execution}", err=True)
-        follow(runtime, execution, Manner(wanted.source, as_json, verbose))
+        follow(runtime, execution, Manner(wanted.source, as_json, verbose), kicked=kicked)
 
 
 def _absolute(source: str) -> str:

@@ -22,6 +22,9 @@ APP_FILES: Final = ("app.py", "main.py", "workflows.py")
 """What a worker loads when it is told nothing: the first of these in the working directory."""
 
 
+_OWN_CODE: Final = str(Path(__file__).parents[1])
+
+
 class Target(NamedTuple):
     """A file or module, and the workflow in it that is meant ("" if none was named)."""
 
@@ -69,13 +72,19 @@ def load_source(source: str) -> ModuleType:
 def find_workflow(target: Target, module: ModuleType, *, known: Registry = registry) -> Definition:
     """The workflow a target means: by the name of the variable, by its id, or the only one of its module.
 
-    Raises `UnknownWorkflow`, which names what there is.
+    Raises `UnknownWorkflow`, which names what there is, or `CannotLoad` where a name is needed or there is none.
     """
     own = [definition for definition in known if definition.function.__module__ == module.__name__]
     if not target.workflow:
         if len(own) == 1:
             return own[0]
-        raise UnknownWorkflow(f"{target.source}:?", [definition.id for definition in own or known])
+        names = ", ".join(definition.id for definition in own)
+        several = (
+            f"it defines several workflows ({names}); name one: {target.source}:{own[0].id}" if own else ""
+        )
+        raise CannotLoad(
+            target.source, several or "it defines no workflow; decorate a function with @workflow"
+        )
     definition = getattr(getattr(module, target.workflow, None), "definition", None)
     if isinstance(definition, Definition):
         return definition
@@ -116,7 +125,7 @@ def explain(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)
+        if not frame.filename.startswith(("<frozen", _OWN_CODE)) and frame.filename != importlib.__file__
     ]
     return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text
 

@@ -116,14 +116,14 @@ class TimelineReader:
 
     def __init__(self, service: Service, execution: str) -> None:
         self._service = service
-        self._execution = execution
+        self.execution = execution
         self._journal = Journal()
         self._last: tuple[int, int, Timeline] | None = None
 
     def read(self) -> Timeline:
         """The timeline now; the same object while nothing has changed. `NotFound` if there is no such execution."""
-        meta = self._service.meta(self._execution)
-        log = names.journal(self._service.project, self._execution)
+        meta = self._service.meta(self.execution)
+        log = names.journal(self._service.project, self.execution)
         texts = self._service.ports.log.read(log, len(self._journal))
         self._journal.extend(Entry.decode(text) for text in texts)
         if self._last is None or self._last[:2] != (len(self._journal), meta.version):

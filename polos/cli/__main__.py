@@ -1,0 +1,5 @@
+"""`python -m polos.cli`: the command `polos`."""
+
+from polos.cli import main
+
+main()
