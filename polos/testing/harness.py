@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -29,13 +30,15 @@ from polos.core.definitions import registry as process_registry
 from polos.core.journal import Entry
 from polos.core.models import ExecutionHandle
 from polos.entry.identity import new_execution_id, new_token
-from polos.errors import PolosError, ReplayMismatch
+from polos.errors import ExecutionError, PolosError, ReplayMismatch
+from polos.features.streams import RunPage, read_run
 from polos.ports import Delivery, Ports
 from polos.runtime import names
 from polos.runtime.client import activate, deactivate
 from polos.runtime.executions import Meta
 from polos.runtime.host import Host, Settings
 from polos.runtime.publishing import NewEvent, Publisher
+from polos.runtime.schedules import apply_code
 from polos.runtime.service import Service
 from polos.runtime.steps import StepRunner
 from polos.runtime.topics import Event, Topics
@@ -206,6 +209,10 @@ class Harness(ABC):
         self._go_to(end)
         self.pump()
 
+    def schedule(self) -> None:
+        """Begin the schedules that the decorators describe, as a deployment does: from now on their ticks are due."""
+        apply_code(self._host, PROJECT)
+
     def sweep(self) -> int:
         """Let the sweeper run once (rule 14); how many executions it kicked."""
         _check_thread()
@@ -366,6 +373,17 @@ class HarnessClient:
         """An execution as a plain dict."""
         service = self._harness.service
         return service.describe(service.meta(execution_id))
+
+    async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> RunPage:
+        """Read a run; if nothing is new, deliver until it has ended, or until nothing more can happen."""
+        del wait
+        service = self._harness.service
+        page = read_run(service, execution_id, cursor)
+        if not page.events and not page.ended:
+            with suppress(ExecutionError):  # how it ended is told by `wait_result`
+                await asyncio.to_thread(self._harness.finish, execution_id)
+            page = read_run(service, execution_id, cursor)
+        return page
 
     async def cancel_execution(self, execution_id: str) -> bool:
         """Ask it to stop."""
