@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
-                total.include(*(value for name, value in report.user_properties if name == "simulation"))
+                counted = [value for name, value in report.user_properties if name == "simulation"]
+                total.include(*cast("list[dict[str, Any]]", counted))
     if total.runs:
         terminalreporter.write_line(f"simulation: {total}")

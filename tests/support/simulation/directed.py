@@ -92,6 +92,11 @@ class Stage:
             self.world.store.queue.send(names.DEAD_QUEUE, [Outgoing(delivery.body)])
             self.world.store.queue.delete([delivery])
 
+    def drop(self, working: Working) -> None:
+        """Its messages are gone: another worker has acknowledged them."""
+        for delivery in working.batch.deliveries:
+            self._inbox.remove(self._of(delivery))
+
     def _collect(self) -> None:
         for queue in self._queues:
             while found := self.world.store.queue.receive([queue], limit=10, visibility=HELD):

@@ -101,3 +101,28 @@ async def patient(ctx: WorkflowContext) -> None:
 async def many(ctx: WorkflowContext) -> list[int]:
     """Several children at once."""
     return list(await asyncio.gather(*(ctx.step.invoke_and_wait(f"c{n}", "child") for n in range(3))))
+
+
+async def announcing(ctx: WorkflowContext) -> str:
+    """Publishes an event, then runs a step."""
+    await ctx.step.publish_event("tell", "topic", "told")
+    await ctx.step.run("a", give, 1)
+    return "told"
+
+
+async def hearing_two(ctx: WorkflowContext) -> list[Any]:
+    """Waits for two events, one after the other."""
+    first = await ctx.step.wait_for_event("first", "topic")
+    second = await ctx.step.wait_for_event("second", "topic")
+    return [first.data, second.data]
+
+
+async def single(ctx: WorkflowContext) -> int:
+    """One step."""
+    result: int = await ctx.step.run("a", give, 1)
+    return result
+
+
+async def collected(ctx: WorkflowContext, event: dict[str, Any]) -> Any:
+    """Started by an event."""
+    return await ctx.step.run("note", give, event["data"])
