@@ -1,0 +1,1 @@
+"""Examples: small programs over polos, each runnable as it is."""
