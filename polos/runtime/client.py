@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from polos.core.definitions import Definition
 from polos.core.models import EventPayload, ExecutionHandle, set_default_client
-from polos.errors import ServerUnreachable
+from polos.runtime.http_client import PolosClient
 from polos.runtime.service import StartOptions
 
 
@@ -57,6 +58,8 @@ def client_first(args: tuple[Any, ...], named: Client | None = None) -> tuple[Cl
 
 _active: list[Client] = []
 _default: list[Callable[[], Client]] = []
+_described: dict[tuple[str, ...], Client] = {}
+_ENVIRONMENT: Final = ("POLOS_API_URL", "POLOS_API_KEY", "POLOS_PROJECT_ID", "POLOS_DEPLOYMENT_ID")
 
 
 def activate(client: Client) -> None:
@@ -76,14 +79,33 @@ def set_default(factory: Callable[[], Client]) -> None:
 
 
 def current_client() -> Client:
-    """The client to use when none is given."""
+    """The client to use when none is given: that of the `async with Polos()` around, else the one that `configure` has
+    set, else the one that the environment describes.
+    """
     if _active:
         return _active[-1]
-    if not _default:
-        raise ServerUnreachable(
-            "no client: use `async with Polos():` to run here, or polos.configure(api_url=...) for a deployment"
-        )
-    return _default[0]()
+    if _default:
+        return _default[0]()
+    described = tuple(os.environ.get(name, "") for name in _ENVIRONMENT)
+    if described not in _described:
+        _described.clear()
+        _described[described] = PolosClient()
+    return _described[described]
+
+
+def configure(
+    api_url: str | None = None,
+    api_key: str | None = None,
+    project_id: str | None = None,
+    deployment_id: str | None = None,
+) -> None:
+    """Say which deployment calls without a client go to. What is not given comes from the environment: `POLOS_API_URL`
+    (default `http://localhost:8080`), `POLOS_API_KEY`, `POLOS_PROJECT_ID`, `POLOS_DEPLOYMENT_ID`.
+
+    Nothing is asked of the deployment yet. Inside `async with Polos()` calls stay in this process.
+    """
+    client = PolosClient(api_url, api_key, project_id, deployment_id)
+    set_default(lambda: client)
 
 
 set_default_client(current_client)
@@ -93,6 +115,7 @@ __all__ = [
     "StartOptions",
     "activate",
     "client_first",
+    "configure",
     "current_client",
     "deactivate",
     "set_default",

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from aws_lambda_powertools.event_handler import Response
 
 from polos.errors import Forbidden, TooLarge
+from polos.ports import Clock
 from polos.runtime.host import Host
 from polos.server.desk import Asked, Desk
 from polos.server.gate import KEYS_ONLY, Access, Gate
@@ -25,7 +26,17 @@ from polos.server.principals import Principal
 from polos.server.problems import CONTENT_TYPE, UnsupportedMediaType, problem
 from polos.server.requests import Request
 from polos.server.resolver import Resolver
-from polos.server.routes import approvals, control, definitions, events, executions, meta, queues, schedules
+from polos.server.routes import (
+    approvals,
+    control,
+    definitions,
+    events,
+    executions,
+    meta,
+    queues,
+    runs,
+    schedules,
+)
 from polos.server.routing import Route, Table
 
 MAX_BODY: Final = 5 * 1024 * 1024
@@ -45,6 +56,7 @@ Room = Callable[[Desk], Sequence[Route]]
 ROOMS: Final[tuple[Room, ...]] = (
     executions.routes,
     control.routes,
+    runs.routes,
     events.routes,
     schedules.routes,
     queues.routes,
@@ -79,6 +91,7 @@ class Api:
         rate: How often one caller may ask; None: as often as it likes.
         rooms: The subjects it has routes for; the dashboard adds its own.
         public_url: Where people reach this API, for links in mails.
+        clock: The time by which requests wait; else the store's.
     """
 
     def __init__(
@@ -90,12 +103,13 @@ class Api:
         rate: Rate | None = DEFAULT_RATE,
         rooms: Sequence[Room] = ROOMS,
         public_url: str | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        ports = host.ports
-        self.desk = Desk(host, new_id=new_id, public_url=public_url)
-        self.keys = ApiKeys(ports.records, ports.clock, self.desk.stored)
+        records = host.ports.records
+        self.desk = Desk(host, new_id=new_id, clock=clock, public_url=public_url)
+        self.keys = ApiKeys(records, self.desk.clock, self.desk.stored)
         self._gate = Gate(self.keys, access)
-        self._limiter = RateLimiter(ports.records, ports.clock, rate) if rate is not None else None
+        self._limiter = RateLimiter(records, self.desk.clock, rate) if rate is not None else None
         self._resolver = Resolver(self._on_error)
         routes = [route for room in rooms for route in room(self.desk)]
         self.table = Table([*routes, *meta.routes(self.desk, self._resolver)])

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import Response
 
 from polos.errors import InvalidRequest, PolosError
 from polos.ports import Clock
 from polos.runtime.host import Host
 from polos.runtime.service import Service
+from polos.server.cursors import Cursors
 from polos.server.principals import Principal
 from polos.server.requests import Request
 from polos.server.signing import Signer, StoredSecrets
+from polos.server.streams import CONTENT_TYPE, Next, at_once, endless
 
 LONGEST_WAIT: Final = 20.0
 """Seconds. A gateway gives up after 29."""
@@ -57,21 +61,26 @@ class Desk:
 
     Args:
         new_id: Makes ids of executions from the time in epoch milliseconds.
+        clock: The time by which requests wait; else the store's.
         public_url: Where people reach this API, for links; else what the request at hand says.
     """
 
-    def __init__(self, host: Host, *, new_id: Callable[[int], str], public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        *,
+        new_id: Callable[[int], str],
+        clock: Clock | None = None,
+        public_url: str | None = None,
+    ) -> None:
         self.host = host
+        self.clock = clock or host.ports.clock
         self.stored = StoredSecrets(host.ports.records)
         self.signer = Signer(self.stored)
+        self.cursors = Cursors(host.ports.records, self.clock, self.signer)
         self._new_id = new_id
         self._public_url = public_url
         self._at_hand = threading.local()
-
-    @property
-    def clock(self) -> Clock:
-        """The time of the store."""
-        return self.host.ports.clock
 
     @property
     def asked(self) -> Asked:
@@ -107,6 +116,16 @@ class Desk:
         if scheme not in ("http", "https"):
             raise InvalidRequest(f"X-Forwarded-Proto is {scheme!r}; expected http or https")
         return f"{scheme}://{request.host}"
+
+    def streamed(self, following: Next) -> Response[Any]:
+        """The answer that is a stream: of no end where the caller can read one, else as much as there is."""
+        asked = self.asked
+        text: str | None = ""
+        if asked.can_stream:
+            asked.stream = endless(following, asked.still_admitted)
+        else:
+            text = at_once(following, self.patience(LONGEST_WAIT))
+        return Response(status_code=204 if text is None else 200, content_type=CONTENT_TYPE, body=text or "")
 
     def patience(self, wanted: float) -> float:
         """How long the request at hand can wait for something, of the seconds it wants to."""

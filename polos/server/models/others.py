@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from polos.core.models import EventPayload
+from polos.core.models import EventPayload, StreamEvent
 from polos.server.models.texts import Body, Name, Topic
 
 
@@ -36,6 +36,14 @@ class EventPage(BaseModel):
 
     events: list[EventPayload]
     last_sequence_id: int
+
+
+class RunEvents(BaseModel):
+    """What is new in a run. `cursor` continues behind it; `ended`: nothing will come any more."""
+
+    events: list[StreamEvent]
+    cursor: str
+    ended: bool
 
 
 class ScheduleRequest(Body):

@@ -11,14 +11,16 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 
 from polos.core.models import EventPayload
 from polos.errors import InvalidRequest
+from polos.runtime.topics import Event, Topics
 from polos.server.desk import LONGEST_WAIT, Desk
 from polos.server.models.others import EventPage, Published, PublishRequest
 from polos.server.models.texts import Topic
 from polos.server.principals import Role
 from polos.server.routing import Route
-from polos.server.streams import CONTENT_TYPE, PAGE, QUIET, RETRY, blocks, endless, wait_for
+from polos.server.streams import News, block, fitting, until
 
 GROUP: Final = "Events"
+PAGE: Final = 100
 
 TopicQuery = Annotated[Topic, Query(description="The name of the topic.")]
 After = Annotated[int, Query(ge=0, description="Only events with a greater sequence id.")]
@@ -56,8 +58,8 @@ class Events:
         ] = 0.0,
     ) -> EventPage:
         """Read events of a topic, in order."""
-        read = partial(self._desk.service.topics.read, topic, limit=limit)
-        events = wait_for(read, self._desk.clock, after, self._desk.patience(wait))
+        look = partial(self._desk.service.topics.read, topic, after, limit)
+        events = fitting(until(look, bool, self._desk.clock, self._desk.patience(wait)), _size)
         return EventPage(
             events=[EventPayload.model_validate_json(event.to_json()) for event in events],
             last_sequence_id=events[-1].sequence if events else after,
@@ -73,16 +75,30 @@ class Events:
 
         Where the connection cannot stay open (API Gateway), the answer ends once it has events; browsers ask again.
         """
-        start = _sequence(last_event_id, after)
-        read = partial(self._desk.service.topics.read, topic, limit=PAGE)
-        asked, clock = self._desk.asked, self._desk.clock
-        body = ""
-        if asked.can_stream:
-            asked.stream = endless(read, clock, after=start, goes_on=asked.still_admitted)
-        else:
-            events = wait_for(read, clock, start, self._desk.patience(LONGEST_WAIT))
-            body = RETRY + (blocks(events) or QUIET)
-        return Response(status_code=200, content_type=CONTENT_TYPE, body=body)
+        follower = _Follower(self._desk, self._desk.service.topics, topic, _sequence(last_event_id, after))
+        return self._desk.streamed(follower.following)
+
+
+class _Follower:
+    """A reader of one topic."""
+
+    def __init__(self, desk: Desk, topics: Topics, topic: str, after: int) -> None:
+        self._clock = desk.clock
+        self._topics = topics
+        self._topic = topic
+        self._after = after
+
+    def following(self, seconds: float) -> News:
+        """The next events."""
+        look = partial(self._topics.read, self._topic, self._after, PAGE)
+        events = fitting(until(look, bool, self._clock, seconds), _size)
+        if events:
+            self._after = events[-1].sequence
+        return News("".join(block(event.to_json(), str(event.sequence)) for event in events))
+
+
+def _size(event: Event) -> int:
+    return len(event.data.encode()) + 300
 
 
 def _sequence(last_event_id: str | None, after: int) -> int:
@@ -90,6 +106,6 @@ def _sequence(last_event_id: str | None, after: int) -> int:
         return after
     if not (last_event_id.isascii() and last_event_id.isdigit()):
         raise InvalidRequest(
-            f"Last-Event-ID is {last_event_id!r}; expected the id of an event of this stream, a number"
+            f"Last-Event-ID is {last_event_id!r}; expected the id of an event here, a number"
         )
     return int(last_event_id)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -34,7 +35,7 @@ from polos.server.models.executions import (
 )
 from polos.server.principals import Role
 from polos.server.routing import Route
-from polos.server.streams import FIRST_PAUSE, LONGEST_PAUSE, MAX_BYTES
+from polos.server.streams import fitting, until
 from polos.server.values import payload_from_outside, state_from_outside
 
 GROUP: Final = "Executions"
@@ -110,9 +111,10 @@ class Executions:
             created_before=_milliseconds(created_before),
         )
         purpose = _purpose(wanted)
-        control, project = Control(self._desk.service), self._desk.asked.project
-        found, following = control.find(wanted, limit=limit, cursor=self._opened(project, purpose, cursor))
-        sealed = None if following is None else self._desk.signer.seal(project, purpose, {"c": following})
+        cursors, project = self._desk.cursors, self._desk.asked.project
+        begin = cursors.take(project, purpose, cursor)
+        found, following = Control(self._desk.service).find(wanted, limit=limit, cursor=begin)
+        sealed = None if following is None else cursors.give(project, purpose, following)
         return ExecutionPage(executions=[views.summary(meta) for meta in found], next_cursor=sealed)
 
     def get_execution(
@@ -146,7 +148,7 @@ class Executions:
         service = self._desk.service
         service.meta(execution_id)
         log = names.journal(service.project, execution_id)
-        texts = _fitting(service.ports.log.read(log, after, limit))
+        texts = fitting(service.ports.log.read(log, after, limit), lambda text: len(text.encode()))
         entries = [views.entry(after + i, JournalEntry.decode(text)) for i, text in enumerate(texts) if text]
         return JournalPage(entries=entries, next=after + len(texts) if texts else None)
 
@@ -157,25 +159,12 @@ class Executions:
         return views.timeline(story, int(self._desk.clock.now() * 1000))
 
     def _ended(self, service: Service, execution_id: str, timeout: float) -> Meta:
-        clock = self._desk.clock
-        deadline, pause = clock.monotonic() + self._desk.patience(timeout), FIRST_PAUSE
-        while True:
-            meta = service.latest(execution_id)
-            left = deadline - clock.monotonic()
-            if meta.ended or meta.status == "stalled" or left <= 0:
-                return meta
-            clock.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
-
-    def _opened(self, project: str, purpose: str, cursor: str | None) -> str | None:
-        if cursor is None:
-            return None
-        data = self._desk.signer.open(project, purpose, cursor)
-        if data is None:
-            raise InvalidRequest(
-                "the cursor is not one of this list: send it back as it came, with the same filters"
-            )
-        return str(data["c"])
+        return until(
+            partial(service.latest, execution_id),
+            lambda meta: meta.ended or meta.status == "stalled",
+            self._desk.clock,
+            self._desk.patience(timeout),
+        )
 
 
 def _prepared(service: Service, request: StartRequest) -> tuple[Definition, Any, StartOptions]:
@@ -237,15 +226,4 @@ def _milliseconds(at: datetime | None) -> int | None:
 
 
 def _purpose(wanted: Filter) -> str:
-    return "cursor:" + hashlib.sha256(repr(wanted).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _fitting(texts: Sequence[str]) -> list[str]:
-    size = 0
-    kept: list[str] = []
-    for text in texts:
-        size += len(text.encode())
-        if kept and size > MAX_BYTES:
-            break
-        kept.append(text)
-    return kept
+    return "list:" + hashlib.sha256(repr(wanted).encode("utf-8", "surrogatepass")).hexdigest()
