@@ -54,6 +54,7 @@ def many(scenario: str, setting: str, seeds: range) -> int:
 def say(text: str) -> None:
     """Tell whoever asked."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ POLOS_SIM_SEED=5000000 ...                                                 other
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Final
@@ -14,13 +15,15 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from support.simulation.campaign import SCENARIOS, SETTINGS, run_campaign, run_seed
+from support.simulation.scenarios import BASIC
+from support.simulation.surface import SURFACE
 
-USUAL: Final = 2_200
+USUAL: Final = 3_000
 RUNS: Final = int(os.environ.get("POLOS_SIM_RUNS", USUAL))
 FIRST: Final = int(os.environ.get("POLOS_SIM_SEED", "0"))
 CHUNK: Final = 20
 
-# How many of 100 runs each setting gets, and each scenario of those.
+# How many of 100 runs each setting gets; two thirds of them over the basic scenarios, the others over the surface.
 TROUBLE: Final = {
     "calm": 10,
     "mixed": 30,
@@ -31,19 +34,18 @@ TROUBLE: Final = {
     "cold": 5,
     "letters": 5,
 }
-WEIGHT: Final = {"main": 2, "rand": 2}
 
 
 def chunks() -> list[ParameterSet]:
     """The work in pieces that several processes can share: scenario, setting, seeds."""
     pieces: list[ParameterSet] = []
-    weights = sum(WEIGHT.get(name, 1) for name in SCENARIOS)
-    for setting, share in TROUBLE.items():
-        for name in SCENARIOS:
-            runs = max(1, round(RUNS * share / 100 * WEIGHT.get(name, 1) / weights))
-            for at in range(0, runs, CHUNK):
-                seeds = range(FIRST + at, FIRST + min(runs, at + CHUNK))
-                pieces.append(pytest.param(name, setting, seeds, id=f"{name}-{setting}-{seeds.start}"))
+    for scenarios, share in ((BASIC, 2 / 3), (SURFACE, 1 / 3)):
+        for setting, percent in TROUBLE.items():
+            runs = math.ceil(RUNS * share * percent / 100 / len(scenarios))
+            for name in scenarios:
+                for at in range(FIRST, FIRST + runs, CHUNK):
+                    seeds = range(at, min(FIRST + runs, at + CHUNK))
+                    pieces.append(pytest.param(name, setting, seeds, id=f"{name}-{setting}-{at}"))
     return pieces
 
 

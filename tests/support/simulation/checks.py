@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from polos.core.context import make_body
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, START, Entry, Journal, Kind, Outcome
+from polos.core.journal import CANCEL, END, START, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import CallChild, RunStep
@@ -156,7 +156,7 @@ def _promised(world: World, causes: dict[RunKey, str]) -> None:
 
     * of the message by whose token the entry stands that made it runnable (it dispatches, or runs it, again),
     * of a message that asked for this attempt (its own step),
-    * and for each kick of a sweeper (everything pending is dispatched again).
+    * and for each kick (everything pending is dispatched again): of a sweeper, or by going on after a pause.
 
     And duplicates have no successors: only a delivery of the token to which an attempt is owed has asked for it.
     """
@@ -181,10 +181,14 @@ def _promised(world: World, causes: dict[RunKey, str]) -> None:
             raise Failed(f"nothing was broken, and yet these steps ran more than once: {again}")
 
 
+def _kicks(message: Message) -> bool:
+    return message.kind is MessageKind.KICK or message.key.startswith(UNPAUSE)
+
+
 def _only_its_owner(world: World, causes: dict[RunKey, str], run: RunKey, message: Message) -> None:
     senders = world.senders[message.token]
     if run not in causes:
         raise Failed(f"{run} was asked for by {senders}, but its execution never made it runnable")
-    kicked = any(world.sent[token].kind is MessageKind.KICK for token in senders)
+    kicked = any(_kicks(world.sent[token]) for token in senders)
     if causes[run] not in senders and not kicked:
         raise Failed(f"{run} is owed to {causes[run]}, but was sent by a delivery of {senders}")

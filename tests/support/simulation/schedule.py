@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from polos.core.definitions import Registry
 from polos.core.journal import START, Entry
 from polos.runtime import names
+from polos.runtime.control import Control
 from polos.runtime.executions import Meta
 from polos.runtime.host import Settings
 from polos.runtime.sweeper import SILENT_SECONDS, sweep
@@ -124,7 +125,7 @@ class Simulation:
         if options:
             self.rng.choice(options)()
             return True
-        return bool(self._callers) or self._let_time_pass() or self._sweep()
+        return bool(self._callers) or self._let_time_pass() or self._help()
 
     # --- moves ------------------------------------------------------------------------------------------------------
 
@@ -199,21 +200,34 @@ class Simulation:
         self.world.store.clock.advance_to(due)
         return True
 
-    def _sweep(self) -> bool:
+    def _help(self) -> bool:
+        """What may come to the aid of executions that rest: the sweeper, and people who look after what has stopped."""
         world = self.world
         open_ = [meta for meta in world.metas() if not meta.ended]
-        allowed = self.setting.gaps or self.scenario.may_sweep or any(self._not_begun(meta) for meta in open_)
-        if not open_ or not allowed or world.sweeps >= MAX_SWEEPS:
+        if not open_ or world.sweeps >= MAX_SWEEPS:
+            return False
+        stopped = [meta for meta in open_ if meta.status in ("stalled", "paused")]
+        may_sweep = (
+            self.setting.gaps or self.scenario.may_sweep or any(self._not_begun(meta) for meta in open_)
+        )
+        if not stopped and not may_sweep:
             return False
         self.chance.left = 0
         world.sweeps += 1
-        world.store.clock.advance(SILENT_SECONDS + 1)
-        world.say(None, "the sweeper comes")
-        sweep(world.service)
-        for meta in open_:
-            if meta.status == "stalled":
-                world.service.kick(meta.info.execution)
+        for meta in stopped:
+            self._go_on_with(meta)
+        if not stopped:
+            world.say(None, "the sweeper comes")
+            world.store.clock.advance(SILENT_SECONDS + 1)
+            sweep(world.service)
         return True
+
+    def _go_on_with(self, meta: Meta) -> None:
+        self.world.say(None, f"somebody finds {meta.info.execution} {meta.status}")
+        if meta.status == "paused":
+            Control(self.world.service).unpause(meta.info.execution)
+        else:
+            self.world.service.kick(meta.info.execution)
 
     def _not_begun(self, meta: Meta) -> bool:
         """Whether its start was never handled: for that, whoever puts the record relies on the sweeper (rule 9)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from polos.core.context import WorkflowContext
@@ -12,11 +13,12 @@ from polos.core.definitions import Definition, Queue, Registry, Trigger
 from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, START, Entry, Kind, Outcome
 from polos.core.state import WorkflowState
-from polos.errors import NotFound, StepExecutionError, WaitTimeout
+from polos.errors import Conflict, NotFound, StepExecutionError, WaitTimeout
 from polos.runtime import names
+from polos.runtime.control import Control
 from polos.runtime.executions import Meta
 from polos.runtime.service import StartOptions
-from support.simulation.scenarios import died, flaky, give, registry_of
+from support.simulation.scenarios import died, flaky, give, kid, main, registry_of
 from support.simulation.schedule import Client, Failed, Scenario
 from support.simulation.world import PROJECT, World
 
@@ -451,6 +453,35 @@ class Failures(Several):
             raise Failed(f"its parent was told {told}: {failed}")
 
 
+# --- pausing ----------------------------------------------------------------------------------------------------------
+
+
+class Paused(Several):
+    """Paused and let go on again, at any time: nothing is lost, and nothing that was recorded runs again."""
+
+    def __init__(self, name: str, registry: Registry) -> None:
+        super().__init__(name, registry, "main")
+        self.may_sweep = True  # messages have no order: who was told to go on first and to pause then waits
+
+    def clients(self, world: World) -> list[Client]:
+        control = Control(world.service)
+        acts = [control.pause, control.unpause] * 2
+        return super().clients(world) + [self._told(world, act) for act in acts]
+
+    def _told(self, world: World, act: Callable[[str], object]) -> Client:
+        def unless_ended(execution: str) -> None:
+            with suppress(Conflict):
+                act(execution)
+
+        return self._later(world, "0", unless_ended, within=300)
+
+    def check_one(self, world: World, meta: Meta, journal: list[Entry]) -> None:
+        del journal
+        result = world.service.result(meta)
+        if result != [1, 2, 3, 56, [0, 1, 2], 5]:
+            raise Failed(f"it is {meta.status} with {result}")
+
+
 SURFACE: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
@@ -465,6 +496,7 @@ SURFACE: Final[dict[str, Scenario]] = {
         StepPlaces("stepPlaces", with_big_queue(), "heavy", count=3),
         States("states", stateful(), "counting", count=4),
         Hops("hops", registry_of(caller, hopping), "caller"),
+        Paused("paused", registry_of(main, kid)),
         Failures("failures", registry_of(failing, broken), "failing"),
     )
 }
