@@ -23,7 +23,8 @@ def root_info(
         payload=payload,
         kind=definition.kind,
     )
-    return replace(with_settings(info, definition), **{k: v for k, v in asked.items() if v is not None})
+    given = {name: value for name, value in asked.items() if value is not None}
+    return with_settings(replace(info, **given), definition)
 
 
 def child_info(
