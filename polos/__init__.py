@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from polos.core.models import SchedulePayload as SchedulePayload
     from polos.core.models import StreamEvent as StreamEvent
     from polos.core.state import WorkflowState as WorkflowState
-    from polos.entry.embedded import Polos as Polos
+    from polos.entry.polos import Polos as Polos
     from polos.entry.worker import Worker as Worker
     from polos.errors import Conflict as Conflict
     from polos.errors import CredentialsMissing as CredentialsMissing
@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from polos.middleware.guardrail import GuardrailContext as GuardrailContext
     from polos.middleware.guardrail import GuardrailResult as GuardrailResult
     from polos.middleware.guardrail import guardrail as guardrail
+    from polos.runtime.client import configure as configure
+    from polos.runtime.http_client import PolosClient as PolosClient
     from polos.runtime.workflow import Workflow as Workflow
     from polos.runtime.workflow import queue as queue
     from polos.runtime.workflow import workflow as workflow
@@ -136,7 +138,8 @@ _HOMES: Final[dict[str, str]] = {
     "NotAllowedHere": "polos.errors",
     "NotFound": "polos.errors",
     "NotStorable": "polos.errors",
-    "Polos": "polos.entry.embedded",
+    "Polos": "polos.entry.polos",
+    "PolosClient": "polos.runtime.http_client",
     "PolosError": "polos.errors",
     "Price": "polos.llm.pricing",
     "Prices": "polos.llm.pricing",
@@ -165,6 +168,7 @@ _HOMES: Final[dict[str, str]] = {
     "WorkflowContext": "polos.core.context",
     "WorkflowState": "polos.core.state",
     "batch": "polos.features",
+    "configure": "polos.runtime.client",
     "create_ask_user_tool": "polos.tools.ask_user",
     "create_web_search_tool": "polos.tools.web_search",
     "events": "polos.features",
