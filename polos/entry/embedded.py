@@ -1,44 +1,35 @@
 """Polos on one machine: everything that is registered in this process runs here, durably, in one local file.
 
-async with Polos() as polos:
-    result = await my_workflow.run({"x": 1})
+Programs use it as `polos.Polos`, with a client around it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 
 from polos.adapters.sqlite import SqliteStore
-from polos.core.definitions import Definition, Registry
+from polos.core.definitions import Registry
 from polos.core.definitions import registry as process_registry
-from polos.core.models import EventPayload, ExecutionHandle
 from polos.entry.ends import Ends
 from polos.entry.identity import new_execution_id, new_token
 from polos.entry.locks import Deciding
 from polos.entry.pool import WorkerPool
 from polos.errors import StoreError
-from polos.features.streams import RunPage, read_run
-from polos.runtime.client import activate, deactivate
 from polos.runtime.engine import Engine
 from polos.runtime.executions import Meta
 from polos.runtime.host import Host, Settings
 from polos.runtime.schedules import apply_code
-from polos.runtime.service import Service, StartOptions
+from polos.runtime.service import Service
 from polos.runtime.steps import LocalRunner, WorkerLoop
 from polos.runtime.sweeper import sweep
-from polos.runtime.topics import iso
 
 DEFAULT_STORE: Final = Path(".polos") / "polos.db"
 SWEEP_SECONDS: Final = 60.0
 PURGE_SECONDS: Final = 3600.0
-READ_PAUSE: Final = 0.1
-"""Seconds between looks at a topic that is quiet: a reader sees an event within this time."""
 
 
 class Embedded:
@@ -123,94 +114,3 @@ class Embedded:
     async def wait_async(self, execution: str, timeout: float | None = None) -> Meta:
         """The same, without blocking the event loop."""
         return await self._ends.wait_async(execution, timeout)
-
-
-class Polos:
-    """Client and embedded runtime in one. `async with Polos():` runs everything registered in this process."""
-
-    def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, project_id: str | None = None, **options: Any
-    ) -> None:
-        self._path = path
-        self._project = project_id or os.environ.get("POLOS_PROJECT_ID") or "default"
-        self._options = options
-        self._embedded: Embedded | None = None
-
-    @property
-    def embedded(self) -> Embedded:
-        """The runtime, once started."""
-        if self._embedded is None:
-            raise RuntimeError(
-                "this Polos() is not running: use it under `async with`, or call `await polos.start()`"
-            )
-        return self._embedded
-
-    async def __aenter__(self) -> Self:
-        self._embedded = await asyncio.to_thread(self._open)
-        activate(self)
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        deactivate(self)
-        embedded, self._embedded = self.embedded, None
-        await asyncio.to_thread(embedded.close)
-
-    def _open(self) -> Embedded:
-        return Embedded(self._path, project=self._project, **self._options)
-
-    async def start(self, workflow: Definition | str, payload: Any, options: StartOptions) -> ExecutionHandle:
-        """Start an execution (the `Client` protocol)."""
-        info = await asyncio.to_thread(self.embedded.service.start, workflow, payload, options)
-        handle = ExecutionHandle(
-            id=info.execution,
-            workflow_id=info.workflow,
-            created_at=iso(info.created_at),  # type: ignore[arg-type]
-            root_workflow_id=info.root_workflow or info.workflow,
-            root_execution_id=info.root_execution or info.execution,
-            session_id=info.session,
-            user_id=info.user,
-        )
-        return handle.bind(self)
-
-    async def wait_result(self, execution_id: str, timeout: float | None) -> Any:
-        """Wait for an execution's end."""
-        meta = await self.embedded.wait_async(execution_id, timeout)
-        return self.embedded.service.result(meta)
-
-    async def get_execution(self, execution_id: str) -> dict[str, Any]:
-        """An execution as a plain dict."""
-        service = self.embedded.service
-        return await asyncio.to_thread(lambda: service.describe(service.meta(execution_id)))
-
-    async def publish_events(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[int]:
-        """Publish to a topic."""
-        published = await asyncio.to_thread(self.embedded.service.publish, topic, events)
-        return [event.sequence for event in published]
-
-    async def read_events(self, topic: str, after: int, limit: int, wait: float) -> list[EventPayload]:
-        """Read a topic; waits for the first event."""
-        topics, deadline, pause = self.embedded.service.topics, time.monotonic() + wait, 0.01
-        while True:
-            events = await asyncio.to_thread(topics.read, topic, after, limit)
-            if events or time.monotonic() >= deadline:
-                return [EventPayload.model_validate_json(event.to_json()) for event in events]
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, READ_PAUSE)
-
-    async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> RunPage:
-        """Read a run; waits for something new."""
-        service, deadline, pause = self.embedded.service, time.monotonic() + wait, 0.01
-        while True:
-            page = await asyncio.to_thread(read_run, service, execution_id, cursor)
-            if page.events or page.ended or time.monotonic() >= deadline:
-                return page
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, READ_PAUSE)
-
-    async def schedules(self, action: str, **fields: Any) -> Any:
-        """Create, list, pause, resume or delete schedules."""
-        return await asyncio.to_thread(self.embedded.service.schedule_action, action, **fields)
-
-    async def cancel_execution(self, execution_id: str) -> bool:
-        """Ask an execution to stop."""
-        return await asyncio.to_thread(self.embedded.service.cancel, execution_id)

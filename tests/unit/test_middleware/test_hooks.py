@@ -12,7 +12,7 @@ from polos.core.context import WorkflowContext
 from polos.core.definitions import Registry
 from polos.core.hooks import Hook, HookContext, HookResult, hook
 from polos.core.state import WorkflowState
-from polos.entry.embedded import Polos
+from polos.entry.polos import Polos
 from polos.errors import ExecutionFailed, InvalidDefinition
 from polos.runtime.host import Settings
 from polos.runtime.workflow import Workflow, workflow

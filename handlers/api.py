@@ -1,0 +1,5 @@
+"""The HTTP API: requests from API Gateway or a function URL."""
+
+from polos.server.function import process_api
+
+handler = process_api().handler
