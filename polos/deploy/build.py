@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 
 from polos.deploy.checks import check
 from polos.deploy.collect import collect
+from polos.deploy.compute import code_uri
 from polos.deploy.merging import DEFAULT_FILES, merged, read_merge_file
+from polos.deploy.package import HOST, Contents, Packaged, package, skipped
 from polos.deploy.plan import Options, StackPlan, plan
 from polos.deploy.render import render
+from polos.deploy.requirements import all_requirements, app_requirements
+from polos.deploy.sources import app_files, tree
 from polos.deploy.template import MARK, template
-from polos.errors import InvalidDefinition
+from polos.errors import CannotLoad, InvalidDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +87,67 @@ def write(built: Build, root: Path) -> list[str]:
 def _is_foreign(file: Path) -> bool:
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return bool(text.strip()) and MARK not in text
+
+
+def package_all(
+    built: Build,
+    root: Path,
+    *,
+    requirements: Path | None = None,
+    include: Sequence[Path] = (),
+    wheels: Path | None = None,
+) -> list[Packaged]:
+    """Make the package of each processor that the functions run on, where the template looks for it.
+
+    Args:
+        requirements: The app's requirements, if they are not in requirements.txt or pyproject.toml of `root`.
+        include: Files and directories below `root` that the app needs beside what it imports.
+        wheels: Where installed wheels are kept; `.polos/wheels` if None.
+
+    Raises:
+        CannotPackage: A requirement without a wheel, a package that is too large.
+        CannotLoad: The app cannot be imported as Lambda will.
+    """
+    options = built.plan.options
+    host = options.target == HOST
+    files = app_files(built.plan.modules, root, import_root(built.plan.modules))
+    for extra in include:
+        files |= {extra.name: extra} if extra.is_file() else tree(extra.resolve(), extra.resolve().parent)
+    wanted = app_requirements(root, requirements)
+    found: list[Packaged] = []
+    for architecture in (HOST,) if host else built.plan.architectures:
+        contents = Contents(
+            all_requirements(wanted, skip=skipped(architecture)),
+            files,
+            {path: text for path, text in built.files.items() if path.startswith("handlers/")},
+        )
+        place = root / code_uri(built.plan, architecture)
+        found.append(
+            package(
+                contents,
+                place,
+                architecture=architecture,
+                runtime=options.runtime,
+                cache=wheels or root / ".polos" / "wheels",
+            )
+        )
+    return found
+
+
+def import_root(modules: Sequence[str]) -> Path:
+    """The directory that all modules of an app are imported from.
+
+    Raises:
+        CannotLoad: They have no common one: they could not be imported side by side in Lambda.
+    """
+    roots: dict[Path, str] = {}
+    for name in modules:
+        file = Path(sys.modules[name].__file__ or name).resolve()
+        steps = name.count(".") + (file.name == "__init__.py")
+        roots.setdefault(file.parents[steps], name)
+    if len(roots) > 1:
+        places = ", ".join(f"{name} from {root}" for root, name in roots.items())
+        raise CannotLoad(
+            ", ".join(modules), f"they are imported from several directories: {places}; move them into one"
+        )
+    return next(iter(roots))

@@ -34,7 +34,7 @@ def compute(plan: StackPlan) -> Resources:
 
 def code_uri(plan: StackPlan, architecture: str) -> str:
     """Where `polos build` packages the code for a processor, from the template's directory."""
-    return "package" if plan.options.target == "host" else f".polos/package/{architecture}"
+    return f".polos/package/{'host' if plan.options.target == 'host' else architecture}"
 
 
 def _function(function: FunctionPlan, plan: StackPlan) -> dict[str, Any]:
