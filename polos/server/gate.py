@@ -2,7 +2,8 @@
 
     API key     Authorization: Bearer polos_...     the key names project and role
     IAM         a signature that the gateway has checked (SigV4); which identity may do what is configured
-    local       no key, for requests from this machine to this machine, when POLOS_LOCAL_MODE=true
+    local       no key, for requests from this machine to this machine, when POLOS_LOCAL_MODE=true; a text that was
+                never a key, as the `your-api-key` of examples, counts as none there
 
 The project is never taken from what the caller says. A header may say which project the caller means to talk to; that
 it is another one than the key's is an error.
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from polos.errors import Forbidden, InvalidDefinition, Unauthorized
-from polos.server.keys import ApiKeys, check_project
+from polos.server.keys import ApiKeys, check_project, looks_like_key
 from polos.server.principals import Principal, Role
 from polos.server.requests import Request
 
@@ -60,7 +61,8 @@ class Gate:
         return principal
 
     def _principal(self, request: Request) -> Principal:
-        if request.bearer is not None:
+        local = self._access.local_project is not None
+        if request.bearer is not None and (looks_like_key(request.bearer) or not local):
             return self._by_key(request.bearer)
         if request.iam_arn is not None:
             return self._by_arn(request.iam_arn)

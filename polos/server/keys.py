@@ -39,6 +39,11 @@ def check_project(project: str) -> None:
         )
 
 
+def looks_like_key(text: str) -> bool:
+    """Whether this may be a key that was made here once; what may not says nothing about who asks."""
+    return _SHAPE.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """What is known of a key. Times are epoch seconds; the secret is not among it."""
