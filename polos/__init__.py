@@ -65,6 +65,13 @@ if TYPE_CHECKING:
     from polos.errors import PolosError as PolosError
     from polos.errors import ReplayMismatch as ReplayMismatch
     from polos.errors import ResultTimeout as ResultTimeout
+    from polos.errors import Forbidden as Forbidden
+    from polos.errors import InvalidRequest as InvalidRequest
+    from polos.errors import RateLimited as RateLimited
+    from polos.errors import SecretMissing as SecretMissing
+    from polos.errors import ServerError as ServerError
+    from polos.errors import TooLarge as TooLarge
+    from polos.errors import Unauthorized as Unauthorized
     from polos.errors import ServerUnreachable as ServerUnreachable
     from polos.errors import StepExecutionError as StepExecutionError
     from polos.errors import StoreError as StoreError
@@ -85,6 +92,7 @@ if TYPE_CHECKING:
     from polos.middleware.guardrail import guardrail as guardrail
     from polos.runtime.client import configure as configure
     from polos.runtime.http_client import PolosClient as PolosClient
+    from polos.runtime.secrets import secret as secret
     from polos.runtime.workflow import Workflow as Workflow
     from polos.runtime.workflow import queue as queue
     from polos.runtime.workflow import workflow as workflow
@@ -148,6 +156,13 @@ _HOMES: Final[dict[str, str]] = {
     "ReplayMismatch": "polos.errors",
     "ResultTimeout": "polos.errors",
     "SchedulePayload": "polos.core.models",
+    "Forbidden": "polos.errors",
+    "InvalidRequest": "polos.errors",
+    "RateLimited": "polos.errors",
+    "SecretMissing": "polos.errors",
+    "ServerError": "polos.errors",
+    "TooLarge": "polos.errors",
+    "Unauthorized": "polos.errors",
     "ServerUnreachable": "polos.errors",
     "StepExecutionError": "polos.errors",
     "StopCondition": "polos.agents.conditions",
@@ -179,6 +194,7 @@ _HOMES: Final[dict[str, str]] = {
     "max_steps": "polos.agents.conditions",
     "max_tokens": "polos.agents.conditions",
     "queue": "polos.runtime.workflow",
+    "secret": "polos.runtime.secrets",
     "register_provider": "polos.llm.registry",
     "schedules": "polos.features",
     "stop_condition": "polos.agents.conditions",

@@ -6,6 +6,7 @@ template sets it; elsewhere (a container, a script) take it from the stack's out
 | variable | what |
 |---|---|
 | `POLOS_PROJECT_ID` | the project: every stored name begins with it; `default` if not set |
+| `POLOS_SECRETS_PREFIX` | what comes before the names of secrets in Secrets Manager; `polos/<project>/` if not set |
 | `POLOS_APP` | the modules with workflows, separated by commas |
 """
 
@@ -22,6 +23,7 @@ from polos.adapters.aws.dynamodb_log import DynamoLog
 from polos.adapters.aws.dynamodb_records import DynamoRecords
 from polos.adapters.aws.s3 import S3Blobs
 from polos.adapters.aws.scheduler import SchedulerTimers
+from polos.adapters.aws.secrets import PREFIX_VARIABLE, AwsSecrets
 from polos.adapters.aws.settings import AwsSettings
 from polos.adapters.aws.sqs import SqsQueue
 from polos.adapters.clock import SystemClock
@@ -35,6 +37,7 @@ from polos.ports import Ports
 from polos.runtime.delivery import Intake
 from polos.runtime.engine import Engine
 from polos.runtime.host import DEFAULT, Host, Settings
+from polos.runtime.secrets import EnvironmentSource, Vault, use_vault
 from polos.runtime.service import Service
 from polos.runtime.steps import GRACE_SECONDS, LocalRunner, WorkerLoop
 
@@ -130,6 +133,8 @@ def from_environment(environ: Mapping[str, str], **options: Any) -> AwsRuntime:
         CannotLoad: POLOS_APP names no module, or one that cannot be imported.
     """
     settings = AwsSettings.from_env(environ)
+    project = environ.get(PROJECT_VARIABLE) or "default"
+    use_vault(stack_vault(Aws(settings, clock=SystemClock()), environ, project))
     modules = named_sources(environ.get(APP_VARIABLE, ""))
     if not modules:
         raise CannotLoad(
@@ -137,9 +142,13 @@ def from_environment(environ: Mapping[str, str], **options: Any) -> AwsRuntime:
         )
     for module in modules:
         load_source(module)
-    return AwsRuntime(
-        settings, project=environ.get(PROJECT_VARIABLE) or "default", **{"engine": IN_A_STACK, **options}
-    )
+    return AwsRuntime(settings, project=project, **{"engine": IN_A_STACK, **options})
+
+
+def stack_vault(aws: Aws, environ: Mapping[str, str], project: str) -> Vault:
+    """Where the secrets of a stack are: variables of the environment first, then Secrets Manager and SSM."""
+    prefix = environ.get(PREFIX_VARIABLE) or f"polos/{project}/"
+    return Vault([EnvironmentSource(environ, file=None), AwsSecrets(aws, prefix=prefix)])
 
 
 @functools.cache

@@ -29,6 +29,8 @@ _READ_TIMEOUT: Final = {
     "sqs": 25.0,  # above the longest long poll, 20 s
     "scheduler": 10.0,
     "s3": 30.0,
+    "secretsmanager": 5.0,
+    "ssm": 5.0,
 }
 
 
