@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from polos.core.journal import CANCEL, PAUSE, STATE, UNPAUSE, Entry, Journal, Kind
+from polos.core.journal import CANCEL, PAUSE, STATE, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import AwaitEvent, RunStep, Timer
 from polos.core.replay import Issued, Replay
@@ -58,11 +58,16 @@ class TryPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """This execution has gone on as a new one: the message is for that one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Everything:
     """Dispatch all that is pending at the tail (rule 14)."""
 
 
-Decision = Nothing | Begin | Record | Execute | TakeEvent | TryPlace | Everything
+Decision = Nothing | Begin | Record | Execute | TakeEvent | TryPlace | Forward | Everything
 
 NOTHING: Final = Nothing()
 TIMEOUT_ERROR: Final[Mapping[str, Any]] = {
@@ -122,6 +127,8 @@ def _run(journal: Journal, replay: Replay | None, message: Message, *, now_ms: i
 
 
 def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: int) -> Decision:
+    if message.key == CANCEL and _continued(journal):
+        return Forward()
     if journal.find(message.key) is not None or journal.end:
         return NOTHING
     if message.kind is MessageKind.SIGNAL:
@@ -141,6 +148,11 @@ def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: 
     return Record(
         Entry(Kind.FAILED, message.key, message.token, now_ms, error=message.error or TIMEOUT_ERROR)
     )
+
+
+def _continued(journal: Journal) -> bool:
+    """Whether it has ended by going on as a new one."""
+    return journal.end is not None and (journal.end.extra or {}).get("status") == Outcome.CONTINUED
 
 
 def _paused(journal: Journal) -> bool:

@@ -6,12 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from polos.core.ids import derived_id
 from polos.core.journal import START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.start import StartInfo
 from polos.ports import Delete, Key, Outgoing, Put
-from polos.runtime import names
+from polos.runtime import cancelling, names
 from polos.runtime.states import States
 from polos.runtime.turn import Turn
 
@@ -49,7 +48,7 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
     """Start the successor; whoever waits for this execution waits for that one from now on."""
     successor = replace(
         info,
-        execution=_successor(info.project, info.execution),
+        execution=cancelling.successor(info.project, info.execution),
         payload=end.value or "null",
         created_at=end.at,
         copy_of=info.execution,
@@ -95,7 +94,7 @@ def register(turn: Turn, execution: str, address: str) -> Message | None:
     turn.ports.records.write(Put(Key(partition, f"{info.execution}|{address}"), value))
     end = _end_of(turn, execution)
     if end is not None and _status(end) is Outcome.CONTINUED:
-        return register(turn, _successor(info.project, execution), address)
+        return register(turn, cancelling.successor(info.project, execution), address)
     return None if end is None else turn.message(MessageKind.CHILD, address, **outcome_fields(end))
 
 
@@ -103,7 +102,7 @@ def news_of(turn: Turn, child: str, address: str) -> Message | None:
     """The news that a child of ours, called at `address`, has ended; None if it has not."""
     end = _end_of(turn, child)
     if end is not None and _status(end) is Outcome.CONTINUED:
-        return news_of(turn, _successor(turn.project, child), address)
+        return news_of(turn, cancelling.successor(turn.project, child), address)
     return None if end is None else turn.message(MessageKind.CHILD, address, **outcome_fields(end))
 
 
@@ -116,10 +115,6 @@ def _end_of(turn: Turn, execution: str) -> Entry | None:
 
 def _status(end: Entry) -> Outcome:
     return Outcome((end.extra or {})["status"])
-
-
-def _successor(project: str, execution: str) -> str:
-    return derived_id(project, execution, "continued")
 
 
 def waiting(turn: Turn, execution: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from polos.core.operations import (
 from polos.core.replay import Issued, Replay
 from polos.core.start import StartInfo
 from polos.ports import Outgoing
-from polos.runtime import afterwards, names
+from polos.runtime import afterwards, cancelling, names
 from polos.runtime.eventing import Eventing
 from polos.runtime.holding import Holding
 from polos.runtime.starts import child_info
@@ -327,14 +327,18 @@ class Dispatch:
         """Children that the code has given up are cancelled by whoever appended the entry at which it did."""
         abandoned = replay.abandoned[self._seen_abandoned :]
         self._seen_abandoned += len(abandoned)
+        self._cancel_started(replay)
         for issued in abandoned:
             if isinstance(issued.operation, CallChild) and self._to_do(issued.abandoned_at or 0):
-                child = issued.operation.child
-                message = self._turn.message(MessageKind.SIGNAL, CANCEL)
-                self._send(
-                    names.NEWS_QUEUE, replace(message, execution=child.execution, workflow=child.workflow)
-                )
+                self._send(names.NEWS_QUEUE, cancelling.of_child(self._turn, issued.operation.child))
             self._turn.steps.cancel(issued.address)
+
+    def _cancel_started(self, replay: Replay) -> None:
+        """Children that were only started end with the execution that is cancelled."""
+        cancel = self._turn.journal.find(CANCEL)
+        if cancel is not None and self._to_do(cancel + 1):
+            for child in cancelling.started_before(replay, cancel + 1):
+                self._send(names.NEWS_QUEUE, cancelling.of_child(self._turn, child))
 
     def _status(self, replay: Replay) -> None:
         changes = replay.status_changes[self._seen_status :]

@@ -13,15 +13,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from polos.core.decide import Begin, Everything, Execute, Nothing, Record, TakeEvent, TryPlace, decide
+from polos.core.decide import (
+    Begin,
+    Everything,
+    Execute,
+    Forward,
+    Nothing,
+    Record,
+    TakeEvent,
+    TryPlace,
+    decide,
+)
 from polos.core.failures import failure
 from polos.core.ids import fraction
 from polos.core.journal import START, Entry, Kind
 from polos.core.messages import Message, MessageKind
-from polos.core.replay import Replay
+from polos.core.replay import Issued, Replay
 from polos.core.start import StartInfo
 from polos.errors import NotStorable, PolosError, ReplayMismatch
-from polos.runtime import names
+from polos.runtime import cancelling, names
 from polos.runtime.dispatch import Dispatch
 from polos.runtime.rates import reserve
 from polos.runtime.steps import Finished, Job
@@ -88,25 +98,31 @@ class Invocation:
             match decide(
                 self._turn.journal, replay, message, now_ms=self._turn.now_ms(), dead=self._turn.dead
             ):
-                case Nothing():
-                    continue
                 case Begin():
                     entry = self._start_entry(message)
                 case Record(entry=made):
                     entry = made
+                case Nothing():
+                    pass
                 case Execute(issued=issued):
-                    if self._dispatch.try_step(issued, message):
-                        self._turn.begin(issued, message.token)
+                    self._execute(issued, message)
                 case TakeEvent(issued=issued, operation=operation):
                     entry = self._dispatch.take_event(message, issued, operation)
                 case TryPlace(what=what, wanted=wanted):
                     entry = self._dispatch.try_place(message, what, wanted=wanted)
+                case Forward():
+                    cancelling.forward(self._turn, message)
                 case Everything():
                     self._turn.everything = True
             if entry is not None and all(entry.identity != other.identity for other in entries):
                 entries.append(entry)
                 sources.append(message)
         return entries, sources + later
+
+    def _execute(self, issued: Issued, message: Message) -> None:
+        """Begin the step, if its queue has a place for it."""
+        if self._dispatch.try_step(issued, message):
+            self._turn.begin(issued, message.token)
 
     def _too_early(self, info: StartInfo, message: Message) -> bool:
         """Whether the rate limit of its queue lets it start only later; then its message is sent for that time."""

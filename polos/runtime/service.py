@@ -225,7 +225,7 @@ class Service:
 
     def cancel(self, execution: str) -> bool:
         """Ask an execution to stop. False if it has ended already; `NotFound` if there is none."""
-        meta = self.meta(execution)
+        meta = self.latest(execution)
         if meta.ended:
             return False
         self.send(names.NEWS_QUEUE, self.message(MessageKind.SIGNAL, meta.info, CANCEL))

@@ -1,0 +1,39 @@
+"""Whom a cancellation concerns beside the execution itself: its children, and the one it has gone on as (rule 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from polos.core.ids import derived_id
+from polos.core.journal import CANCEL
+from polos.core.messages import Message, MessageKind
+from polos.core.operations import ChildSpec, StartChild
+from polos.core.replay import Replay
+from polos.ports import Outgoing
+from polos.runtime import names
+from polos.runtime.turn import Turn
+
+
+def of_child(turn: Turn, child: ChildSpec) -> Message:
+    """The message that cancels a child. One that has not begun keeps it; one that has ended drops it."""
+    message = turn.message(MessageKind.SIGNAL, CANCEL)
+    return replace(message, execution=child.execution, workflow=child.workflow)
+
+
+def started_before(replay: Replay, position: int) -> Iterator[ChildSpec]:
+    """Children that were started, not called, before `position`: those of the code's cleanup come after it."""
+    for at, effect in replay.effects:
+        if at < position and isinstance(effect, StartChild):
+            yield effect.child
+
+
+def successor(project: str, execution: str) -> str:
+    """The id of the execution that `execution` goes on as when its code says `continue_as_new`."""
+    return derived_id(project, execution, "continued")
+
+
+def forward(turn: Turn, message: Message) -> None:
+    """Send a cancellation on to the execution that this one has gone on as. A repeat is the same message."""
+    onward = replace(message, execution=successor(turn.project, turn.execution), hops=message.hops + 1)
+    turn.ports.queue.send(names.NEWS_QUEUE, [Outgoing(onward.encode(), group=onward.execution)])
