@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from polos.core.failures import failure
 from polos.core.messages import Message, MessageKind
-from polos.errors import LeaseLost, PolosError, StoreTooNew
+from polos.errors import LeaseLost, PolosError, StoreTooNew, TryAgain
 from polos.ports import Delivery, Outgoing
 from polos.runtime import names
 from polos.runtime.engine import Engine
@@ -20,6 +20,8 @@ from polos.runtime.host import Lease
 
 MAX_RECEIVES: Final = 5
 """Deliveries of a message that end in nothing before it is handled as a dead letter."""
+
+PUT_OFF_SECONDS: Final = 30.0
 
 log = logging.getLogger("polos.worker")
 
@@ -71,9 +73,29 @@ class Intake:
         except LeaseLost:
             log.info("execution %s: another worker went on", batch.messages[0].execution)
             return False
+        except TryAgain as error:
+            log.warning("execution %s: a message is put off: %s", batch.messages[0].execution, error)
+            return self._put_off(batch)
         except Exception as error:
             log.exception("execution %s: a message was not handled", batch.messages[0].execution)
             return batch.dead and self._bury(batch.messages[0], error)
+        return True
+
+    def _put_off(self, batch: Batch) -> bool:
+        """The store is throttled or away: sent once more, delayed, with its token, so that this counts as no receive.
+
+        Else an outage of some minutes would turn every message at hand into a dead letter, and steps that nothing is
+        wrong with into failures.
+        """
+        queue = self._engine.host.ports.queue
+        try:
+            for delivery, message in zip(batch.deliveries, batch.messages, strict=True):
+                queue.send(
+                    delivery.queue,
+                    [Outgoing(delivery.body, PUT_OFF_SECONDS, group=message.execution or None)],
+                )
+        except PolosError:
+            return False
         return True
 
     def _bury(self, message: Message, error: Exception) -> bool:
