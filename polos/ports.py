@@ -13,7 +13,8 @@ The guarantees below are the text of one contract suite, `tests/contract`, that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -369,7 +370,11 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The world of one runtime, as `entry` composes it."""
+    """The world of one runtime, as `entry` composes it.
+
+    `together()`: what one thread writes inside may become durable at one moment, where the store can do that; it saves
+    time, and nothing relies on it. Nothing slow is done inside, and no code of users.
+    """
 
     log: Log
     records: Records
@@ -377,3 +382,4 @@ class Ports:
     timers: Timers
     blobs: Blobs
     clock: Clock
+    together: Callable[[], AbstractContextManager[object]] = nullcontext

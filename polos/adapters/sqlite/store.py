@@ -41,7 +41,15 @@ class SqliteStore:
         self.queue = SqliteQueue(self.database, self.clock, self._workers)
         self.timers = SqliteTimers(self.database, self.clock, self.queue)
         self.blobs = SqliteBlobs(self.database)
-        self.ports = Ports(self.log, self.records, self.queue, self.timers, self.blobs, self.clock)
+        self.ports = Ports(
+            self.log,
+            self.records,
+            self.queue,
+            self.timers,
+            self.blobs,
+            self.clock,
+            together=self.database.transaction,
+        )
 
     def recover(self, *, thorough: bool = False) -> int:
         """Give back what dead workers have claimed; how many messages. See `SqliteQueue.recover`.
