@@ -23,6 +23,7 @@ from polos.cli.deploying import (
     Target,
     Tracing,
     artifacts_of,
+    aws_refusals,
     built,
     clients,
     options_of,
@@ -73,15 +74,16 @@ def deploy(
     packages = package_all(found, output, requirements=requirements, include=include or ())
     for packaged in packages:
         typer.echo(f"packaged {megabytes(packaged.size)} for {packaged.architecture}", err=True)
-    done = deploy_stack(
-        found,
-        packages,
-        _stack(options, make),
-        artifacts_of(make, options, bucket),
-        root=output,
-        parameters=parameters,
-        tell=lambda text: typer.echo(text, err=True),
-    )
+    with aws_refusals():
+        done = deploy_stack(
+            found,
+            packages,
+            _stack(options, make),
+            artifacts_of(make, options, bucket),
+            root=output,
+            parameters=parameters,
+            tell=lambda text: typer.echo(text, err=True),
+        )
     typer.echo(f"{stack_name(options)}: {'deployed' if done.changed else 'nothing to change'}", err=True)
     typer.echo(done.outputs.get("ApiUrl", ""))
 
@@ -103,13 +105,15 @@ def destroy(
     _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
     make = clients(region)
     stack = _stack(options, make)
-    outputs = stack.outputs()
+    with aws_refusals():
+        outputs = stack.outputs()
     if not yes:
         lost = "" if keep_data else f", with all executions in {outputs.get('RecordTable', 'its tables')}"
         if not typer.confirm(f"Delete {stack_name(options)}{lost}?", err=True):
             raise BadUsage("nothing was deleted")
-    kept = stack.delete(keep_data=keep_data)
-    artifacts_of(make, options, bucket).forget()
+    with aws_refusals():
+        kept = stack.delete(keep_data=keep_data)
+        artifacts_of(make, options, bucket).forget()
     typer.echo(f"{stack_name(options)} is deleted" + (f"; kept: {', '.join(kept)}" if kept else ""), err=True)
 
 
@@ -131,8 +135,13 @@ def logs(
     del verbose
     _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
     make = clients(region)
-    resources = _stack(options, make).resources().values()
-    reader = Logs(make, [physical for kind, physical in resources if kind == "AWS::Logs::LogGroup"])
+    with aws_refusals():
+        resources = _stack(options, make).resources().values()
+        groups = [physical for kind, physical in resources if kind == "AWS::Logs::LogGroup"]
+        _print_logs(Logs(make, groups), since=since, execution=execution, follow=follow)
+
+
+def _print_logs(reader: Any, *, since: int, execution: str, follow: bool) -> None:
     begin = int((SystemClock().now() - since * 60) * 1000)
     while True:
         for line in reader.read(begin, execution=execution):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,6 +110,17 @@ def clients(region: str | None) -> Callable[[str], Any]:
         raise CredentialsMissing("no AWS credentials were found: `aws sso login`, or set AWS_PROFILE")
     make: Callable[..., Any] = session.client
     return make
+
+
+@contextmanager
+def aws_refusals() -> Iterator[None]:
+    """What AWS refuses is told as what it is: a `StoreError`, with AWS's own words."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (it takes half a second)
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"AWS refused: {error}") from error
 
 
 def artifacts_of(make: Callable[[str], Any], options: Options, bucket: str | None) -> Artifacts:

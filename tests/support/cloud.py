@@ -1,0 +1,194 @@
+"""A whole AWS on this machine: MiniStack as a process, stacks deployed to it by our own commands, and driven there.
+
+Lambda code runs in processes of MiniStack's own, on this machine's Python: packages are built with `--target host`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from polos.adapters.aws.settings import AwsSettings
+from polos.core.definitions import Registry
+from polos.core.definitions import registry as process_registry
+from polos.entry.aws import AwsRuntime
+from polos.runtime.service import Service
+from support import emulators
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDED = ("completed", "failed", "cancelled", "timed_out", "stalled")
+LAUNCHER = Path(__file__).with_name("ministack_launcher.py")
+PATIENCE = 90.0
+SAM_TRANSLATOR = "1.115.0"
+
+
+class Cloud:
+    """A running MiniStack. `auth`: it enforces IAM; then `root` are the credentials of its owner."""
+
+    def __init__(self, endpoint: str, process: subprocess.Popen[bytes], log: Path, *, auth: bool) -> None:
+        self.endpoint = endpoint
+        self.process = process
+        self.log = log
+        key, secret = ("test", "test") if auth else (emulators.ACCOUNT, "x")
+        self.environ = {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_DEFAULT_REGION": emulators.REGION,
+            "AWS_REGION": emulators.REGION,
+            "AWS_ENDPOINT_URL": endpoint,
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        self.session = boto3.Session(
+            region_name=emulators.REGION, aws_access_key_id=key, aws_secret_access_key=secret
+        )
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of it."""
+        return self.session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+
+    def polos(self, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        """Run our command line against it; it must succeed."""
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | self.environ
+        done = subprocess.run(
+            [sys.executable, "-c", "from polos.cli import main; main()", *arguments],
+            cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        if done.returncode:
+            raise AssertionError(f"polos {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def worker_processes(self) -> list[int]:
+        """The processes in which it runs Lambda functions."""
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return [int(pid) for pid in children.stdout.split()]
+
+    def kill_workers(self) -> int:
+        """Kill every process that runs a function; how many."""
+        found = self.worker_processes()
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
+
+
+def _python() -> Path:
+    """The interpreter of MiniStack's environment, with what it expands SAM templates with."""
+    folder = emulators._installed()
+    done = folder.parent / f".sam-translator-{SAM_TRANSLATOR}"
+    if not done.exists():
+        pip = [str(folder / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, f"aws-sam-translator=={SAM_TRANSLATOR}"], check=True)
+        done.touch()
+    return folder / "python"
+
+
+@contextmanager
+def cloud(*, auth: bool = False) -> Iterator[Cloud]:
+    """A MiniStack of one's own, until the block ends."""
+    port = emulators._free_port()
+    python = _python()
+    with tempfile.TemporaryDirectory(prefix="polos-cloud-") as folder:
+        log = Path(folder) / "ministack.log"
+        account = "000000000000" if auth else emulators.ACCOUNT
+        environ = emulators._bare_environ() | {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": account,
+            "AWS_ACCESS_KEY_ID": "test" if auth else account,
+            "AWS_SECRET_ACCESS_KEY": "test" if auth else "x",
+            "AWS_DEFAULT_REGION": emulators.REGION,
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent.sock",
+            "AUTH": "true" if auth else "false",
+            "TMPDIR": folder,
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(python), str(LAUNCHER)], env=environ, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        endpoint = f"http://127.0.0.1:{port}"
+        try:
+            until(lambda: emulators._answers(f"{endpoint}/_ministack/health"), "MiniStack answers")
+            yield Cloud(endpoint, process, log, auth=auth)
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def until(holds: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
+    """Wait until something holds, and give it."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = holds()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"it did not come to pass in {patience} s: {what}")
+        time.sleep(0.05)
+
+
+class Deployment:
+    """A stack that stands: its outputs, and a client's requests over its tables and queues."""
+
+    def __init__(self, cloud: Cloud, name: str, *, registry: Registry = process_registry) -> None:
+        self.cloud = cloud
+        self.name = name
+        stacks = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stacks[0]["Outputs"]}
+        self.settings = AwsSettings.from_env(self.variables() | cloud.environ)
+        os.environ |= {k: cloud.environ[k] for k in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        self.service: Service = AwsRuntime(self.settings, project="default", registry=registry).service
+
+    def variables(self) -> dict[str, str]:
+        """The variables of `AwsSettings`, from the stack's outputs."""
+        return {
+            "POLOS_LOG_TABLE": self.outputs["LogTable"],
+            "POLOS_RECORD_TABLE": self.outputs["RecordTable"],
+            "POLOS_BUCKET": self.outputs["ValuesBucket"],
+            "POLOS_QUEUES": self.outputs["QueueUrls"],
+            "POLOS_SCHEDULE_GROUP": self.outputs["ScheduleGroup"],
+            "POLOS_SCHEDULE_ROLE_ARN": self.outputs["ScheduleRoleArn"],
+            "POLOS_SCHEDULE_DLQ_ARN": self.outputs["ScheduleDlqArn"],
+        }
+
+    def ended(self, execution: str, *, patience: float = PATIENCE) -> Mapping[str, Any]:
+        """The execution, once it has ended."""
+
+        def look() -> Mapping[str, Any] | None:
+            meta = self.service.latest(execution)
+            return self.service.describe(meta) if meta.status in ENDED else None
+
+        try:
+            return dict(until(look, f"execution {execution} ends", patience=patience))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
+
+    def logs(self) -> str:
+        """What the functions said last."""
+        done = self.cloud.polos(
+            "logs", "--name", self.name.rsplit("-", 1)[0], "--stage", self.name.rsplit("-", 1)[1]
+        )
+        return done.stdout[-6000:]
