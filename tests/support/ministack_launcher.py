@@ -7,9 +7,8 @@ that in (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedul
 import sys
 import time
 
-import ministack.services.eventbridge as eventbridge
-import ministack.services.scheduler as scheduler
 from ministack.app import main
+from ministack.services import eventbridge, scheduler
 
 scheduler._SCHEDULE_TICK_INTERVAL = eventbridge._SCHEDULER_TICK_INTERVAL = 0.25
 _invoke_target = eventbridge._invoke_target
