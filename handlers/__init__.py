@@ -1,1 +1,1 @@
-"""One door for each Lambda function, a few lines each."""
+"""One door for each Lambda function, a few lines each. Rendered by `polos build`."""

@@ -1,4 +1,4 @@
-"""What no worker could handle: recorded, so that its execution goes on."""
+"""What no worker could handle: recorded, so that its execution goes on. Rendered by `polos build`."""
 
 from polos.entry.functions import process_functions
 

@@ -1,4 +1,4 @@
-"""Starts and steps from the SQS queue of a Polos queue."""
+"""Starts and steps from the SQS queue of a Polos queue. Rendered by `polos build`."""
 
 from polos.entry.functions import process_functions
 

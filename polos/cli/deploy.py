@@ -168,6 +168,8 @@ def _stack(options: Options, make: Any) -> Any:
     from polos.deploy.stack import Progress, Stack  # noqa: PLC0415 (it loads botocore)
 
     def tell(progress: Progress) -> None:
+        if progress.status.endswith("IN_PROGRESS"):
+            return
         color = typer.colors.RED if progress.failed else None
         text = f"  {progress.status:<28} {progress.resource}"
         typer.secho(f"{text}: {progress.reason}" if progress.failed else text, fg=color, err=True)

@@ -30,7 +30,7 @@ _DOORS: Final = {
         "polos.entry.functions",
         "process_functions().sweeper",
     ),
-    "api": ("The HTTP API.", "polos.server.function", "process_api()"),
+    "api": ("The HTTP API.", "polos.server.function", "process_api().handler"),
 }
 """Kind of function -> what its handler module says, where it imports from, and the expression of the handler."""
 

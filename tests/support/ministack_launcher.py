@@ -1,7 +1,7 @@
 """MiniStack with a scheduler that is fit for tests; run by the interpreter of its own virtual environment.
 
 As shipped it looks for due schedules every 10 s and hands out `<aws.scheduler.scheduled-time>` as it stands. AWS fills
-that in (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html), so this does.
+that in, so this does: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
 import sys
