@@ -111,7 +111,13 @@ def _translated(error: Exception) -> PolosError:
 
 
 def _located(errors: Any) -> list[tuple[str, str]]:
-    found = [(".".join(str(part) for part in one["loc"]), str(one.get("msg", one["type"]))) for one in errors]
+    found = [
+        (
+            ".".join(str(part) for part in one["loc"]),
+            str(one.get("msg", one["type"])).removeprefix("Value error, "),
+        )
+        for one in errors
+    ]
     return found[:_MOST_PROBLEMS]
 
 

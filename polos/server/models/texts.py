@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
-def _name(limit: int) -> Any:
+def _name(limit: int, without: str = "\0") -> Any:
     def check(text: str) -> str:
         try:
             size = len(text.encode())
@@ -15,8 +15,9 @@ def _name(limit: int) -> Any:
             raise ValueError("holds half a surrogate pair") from error
         if size > limit:
             raise ValueError(f"takes {size} bytes in UTF-8, {limit} are allowed")
-        if "\0" in text:
-            raise ValueError("holds a NUL character")
+        for character in without:
+            if character in text:
+                raise ValueError(f"holds a {character!r}")
         return text
 
     return AfterValidator(check)
@@ -28,8 +29,8 @@ Name = Annotated[str, StringConstraints(min_length=1), _name(400)]
 Topic = Annotated[str, StringConstraints(min_length=1), _name(600)]
 """The name of a topic."""
 
-Label = Annotated[str, StringConstraints(min_length=1), _name(100)]
-"""The name of an attribute."""
+Label = Annotated[str, StringConstraints(min_length=1), _name(100, "\0=")]
+"""The name of an attribute: lists are asked for with `name=value`."""
 
 Seconds = Annotated[float, Field(gt=0, le=10 * 366 * 86_400, allow_inf_nan=False)]
 """A duration, up to ten years."""
