@@ -28,7 +28,11 @@ class Holding:
     @property
     def _places(self) -> Places:
         """Made when asked for: kept, it would tie the turn and all it has read into a circle."""
-        return Places(self._turn.ports, self._wake)
+        return Places(self._turn.ports, self._wake, self._gone)
+
+    def _gone(self, execution: str) -> bool:
+        meta = self._turn.executions.get(self._turn.project, execution)
+        return meta is None or meta.ended
 
     def _wake(self, fields: Mapping[str, Any]) -> None:
         kind = MessageKind(fields["kind"])

@@ -2,20 +2,23 @@
 
 Three kinds of records share a partition, one per queue and concurrency key:
 
-    head                  how many places are taken, and the number of the next arrival
+    head                  how many places are taken, when that changed last, and the number of the next arrival
     wish|execution|what   one wish: waiting -> held -> done; done is kept a while, so that a late try finds it
     wait|rank|arrival     the line, in order; its value is whom to wake
 
 Whoever takes or joins writes the head in the same transaction, conditional on the version it read: so a place given
 back between the look and the write makes the write fail, and nobody joins a line that has just become free. A place is
 never handed to another: `pump` only wakes the first in line, whose own handler takes it and pumps on.
+
+A worker that loses its lease between the end of an execution and giving its place back would leak it: when nothing has
+moved for longer than any step may run, the first in line (the sweeper wakes it) gives back what ended executions hold.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from polos.core.ids import fraction
@@ -26,6 +29,7 @@ from polos.runtime import names
 DONE_SECONDS: Final = 30 * 86_400.0
 ROUNDS: Final = 200
 TOP_RANK: Final = 500_000
+STUCK_SECONDS: Final = 1200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,17 @@ def occupation(ports: Ports, project: str, queue: str, concurrency_key: str | No
 
 
 class Places:
-    """Taking places and giving them back. `wake(fields)` sends the message that lets somebody try."""
+    """Taking places and giving them back.
 
-    def __init__(self, ports: Ports, wake: Callable[[Mapping[str, Any]], None]) -> None:
+    `wake(fields)` sends the message that lets somebody try; `gone(execution)`: whether it has ended or was deleted.
+    """
+
+    def __init__(
+        self, ports: Ports, wake: Callable[[Mapping[str, Any]], None], gone: Callable[[str], bool]
+    ) -> None:
         self._ports = ports
         self._wake = wake
+        self._gone = gone
 
     def acquire(self, wish: Wish) -> bool:
         """Take a place, or join the line. True: the place is held by this wish. A repeat gives the same answer."""
@@ -111,16 +121,16 @@ class Places:
         turn = first is None if line is None else first is not None and first.key.sort == line
         if head["taken"] < wish.limit and turn:
             held = json.dumps({"state": "held", "by": wish.by})
-            taken = json.dumps({**head, "taken": head["taken"] + 1})
             writes: list[Put | Delete] = [
-                Put(self._head_key(wish), taken, expect=version),
+                Put(self._head_key(wish), self._moved(head, head["taken"] + 1), expect=version),
                 Put(wish.key, held, expect=record.version if record else ABSENT),
             ]
             if first is not None:
                 writes.append(Delete(first.key, expect=first.version))
             return True if self._ports.records.write(*writes) else None
         if line is not None:
-            return False
+            stuck = turn and self._ports.clock.now() > head.get("moved", 0.0) + STUCK_SECONDS
+            return None if stuck and self._give_back_for_the_gone(wish) else False
         line = f"wait|{TOP_RANK - wish.priority:06d}|{head['arrivals']:012d}"
         joined = self._ports.records.write(
             Put(self._head_key(wish), json.dumps({**head, "arrivals": head["arrivals"] + 1}), expect=version),
@@ -141,18 +151,35 @@ class Places:
         )
         writes: list[Put | Delete] = [
             done,
-            Put(self._head_key(wish), json.dumps({**head, "taken": taken}), expect=version),
+            Put(self._head_key(wish), self._moved(head, taken), expect=version),
         ]
         if state["state"] == "waiting":
             writes.append(Delete(Key(wish.partition, state["line"])))
         return self._ports.records.write(*writes)
+
+    def _moved(self, head: Mapping[str, Any], taken: int) -> str:
+        return json.dumps({**head, "taken": taken, "moved": self._ports.clock.now()})
+
+    def _give_back_for_the_gone(self, wish: Wish) -> bool:
+        """Release what executions hold that have ended. True if there was something."""
+        found, cursor = False, None
+        while True:
+            page = self._ports.records.query(wish.partition, prefix="wish|", cursor=cursor)
+            for record in page.records:
+                _, execution, what = record.key.sort.split("|", 2)
+                if json.loads(record.value)["state"] == "held" and self._gone(execution):
+                    self.release(replace(wish, execution=execution, what=what))
+                    found = True
+            cursor = page.cursor
+            if cursor is None:
+                return found
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def _head_key(self, wish: Wish) -> Key:
         return Key(wish.partition, "head")
 
-    def _head(self, wish: Wish) -> tuple[int, dict[str, int]]:
+    def _head(self, wish: Wish) -> tuple[int, dict[str, Any]]:
         record = self._ports.records.get(self._head_key(wish))
         if record is None:
             return ABSENT, {"taken": 0, "arrivals": 0}
