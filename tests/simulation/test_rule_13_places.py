@@ -16,10 +16,10 @@ from support.simulation.stories import single
 MOMENTS = range(1, 16)
 
 
-def narrow() -> Registry:
+def narrow(steps: int = 1) -> Registry:
     """A workflow in a queue with one place."""
     registry = Registry()
-    registry.add(Definition("single", single, queue=Queue("narrow", 1)))
+    registry.add(Definition("single", single, queue=Queue("narrow", 1), steps_per_invocation=steps))
     return registry
 
 
@@ -84,3 +84,37 @@ def test_joining_the_line_without_a_second_look_waits_for_ever_at_some_moment(
         except Failed:
             lost += 1
     assert lost
+
+
+def an_execution_has_ended_and_its_worker_could_not_give_its_place_back() -> Stage:
+    stage = Stage(narrow(steps=2))
+    stage.start("single", key="first")
+    slow = stage.take("$start", blind=True)
+    stage.until(slow, "end run:a")
+    stage.start("single", key="second")
+    stage.finish(stage.take("$start", number=2))  # it joins the line
+    stage.expire(slow)
+    stage.drop(slow)
+    stage.until(slow, "records.query")  # it has shown the end, and asks who waits for it
+    stage.crash(slow)
+    stage.world.store.queue.delete(
+        slow.batch.deliveries
+    )  # another worker had acknowledged its message before
+    stage.rest()
+    assert [meta.status for meta in stage.world.metas()] == ["completed", "queued"]
+    stage.sweep()
+    stage.rest()
+    return stage
+
+
+def test_the_first_in_line_gives_back_what_an_ended_execution_holds() -> None:
+    stage = an_execution_has_ended_and_its_worker_could_not_give_its_place_back()
+    stage.check()
+    assert [meta.status for meta in stage.world.metas()] == ["completed", "completed"]
+
+
+def test_not_looking_at_the_holders_it_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "STUCK_SECONDS", float("inf"))
+    stage = an_execution_has_ended_and_its_worker_could_not_give_its_place_back()
+    with pytest.raises(Failed, match="LOST"):
+        stage.check()
