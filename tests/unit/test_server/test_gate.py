@@ -1,5 +1,7 @@
 """Who is let in: keys, AWS identities, and this machine itself; and requests that somebody else's page has sent."""
 
+import json
+
 import pytest
 
 from polos.errors import InvalidDefinition, InvalidRequest
@@ -120,7 +122,9 @@ def test_the_session_of_a_role_has_the_arn_of_the_role() -> None:
 
 
 def test_the_mapping_is_read_from_json() -> None:
-    assert iam_access('{"%s": {"project": "shop", "role": "admin"}}' % ROLE) == {ROLE: ("shop", Role.ADMIN)}
+    assert iam_access(json.dumps({ROLE: {"project": "shop", "role": "admin"}})) == {
+        ROLE: ("shop", Role.ADMIN)
+    }
 
 
 @pytest.mark.parametrize(
