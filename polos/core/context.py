@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from polos.core.codec import codec_for
 from polos.core.definitions import Definition
@@ -17,7 +18,9 @@ from polos.core.replay import Finish, Replay, plain
 from polos.core.retry import RetryPolicy
 from polos.core.start import StartInfo
 from polos.core.step import Resolve, Step
-from polos.errors import InvalidPayload, NotStorable
+from polos.errors import InvalidPayload, NotAllowedHere, NotStorable
+
+MOST_STATE_BYTES: Final = 1024 * 1024
 
 
 class WorkflowContext:
@@ -110,6 +113,8 @@ def make_body(
 
     async def body(replay: Replay, start: Entry, state: Entry | None) -> Finish:
         info = StartInfo.from_data(start.extra or {}, payload=start.value)
+        if info.would_wait_for_ever:
+            return Finish(Outcome.FAILED, error=failure(_state_is_held(info)))
         ctx = context(info, replay, resolve=resolve, logger=logger)
         _load_state(ctx, definition, info, state)
         outcome, value, error = Outcome.COMPLETED, None, None
@@ -121,9 +126,27 @@ def make_body(
             outcome = Outcome.CANCELLED
         except (Exception, SystemExit) as raised:  # whatever the user's code raises is the outcome
             outcome, error = Outcome.FAILED, failure(raised)
-        return Finish(outcome, value=value, error=error, state=_dump_state(ctx, definition))
+        return _finish(ctx, definition, Finish(outcome, value=value, error=error))
 
     return body
+
+
+def _finish(ctx: WorkflowContext, definition: Definition, finish: Finish) -> Finish:
+    """With the state to save. One that cannot be stored is an error, and what was stored before stays."""
+    try:
+        return replace(finish, state=_dump_state(ctx, definition))
+    except NotStorable as refused:
+        if finish.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            return finish  # it has an error to tell already, or nobody who asks
+        return Finish(Outcome.FAILED, error=failure(refused))
+
+
+def _state_is_held(info: StartInfo) -> NotAllowedHere:
+    return NotAllowedHere(
+        f"workflow {info.workflow!r} was called with the state key {info.state_key!r}, and an execution that waits for "
+        "this one holds that state until it ends: the call could never return. Start it with ctx.step.invoke and do "
+        "not wait for it, give it another session_id, or an initial_state of its own"
+    )
 
 
 async def _call(ctx: WorkflowContext, definition: Definition, replay: Replay, info: StartInfo) -> Any:
@@ -220,4 +243,11 @@ def _dump_state(ctx: WorkflowContext, definition: Definition) -> str | None:
     if definition.state_schema is None:
         return None
     text: str = _state_codec(definition).encode(ctx.state)
+    size = len(text.encode())
+    if size > MOST_STATE_BYTES:
+        raise NotStorable(
+            f"the state is {size:,} bytes, and at most {MOST_STATE_BYTES:,} are kept",
+            path="state",
+            hint="keep what grows in a store of your own, and its keys in the state",
+        )
     return text

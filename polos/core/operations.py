@@ -64,12 +64,16 @@ class AwaitEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """Another execution to start. Its id is derived: starting it twice starts it once. `payload` is JSON text."""
+    """Another execution to start. Its id is derived: starting it twice starts it once. `payload` is JSON text.
+
+    `limit`: that of `queue`, if a `Queue` was given.
+    """
 
     execution: str
     workflow: str
     payload: str
     queue: str | None = None
+    limit: int | None = None
     concurrency_key: str | None = None
     initial_state: str | None = None
     run_timeout: float | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from polos.core.definitions import DEFAULT_QUEUE
@@ -16,6 +16,7 @@ class StartInfo:
     `parent_key` is the address of the parent's operation that waits for this child; "" when nobody waits.
     `limit` is the concurrency limit of its queue as known at the start, None for none. `copy_of`: the execution this
     one retries, forks or continues; `seed`: what chance is derived from when it is not the execution's own id.
+    `held`: the states (`state_name`) that ancestors which wait for this execution hold until their end.
     `retention`: seconds its records are kept after its end. `compute_limit`: seconds its steps may run in all.
     """
 
@@ -40,6 +41,7 @@ class StartInfo:
     run_deadline: int | None = None
     initial_state: str | None = None
     state_key: str | None = None
+    held: Sequence[str] = ()
     copy_of: str | None = None
     seed: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,25 @@ class StartInfo:
     def chance(self) -> str:
         """What `uuid` and `random` are derived from: the same for a copy, so that it goes where the original went."""
         return self.seed or self.execution
+
+    @property
+    def state_name(self) -> str | None:
+        """The state that is carried from execution to execution and that this one takes part in; None: none."""
+        return (
+            None
+            if self.state_key is None or self.initial_state is not None
+            else f"{self.workflow}|{self.state_key}"
+        )
+
+    @property
+    def would_wait_for_ever(self) -> bool:
+        """Whether its state is held by an execution that waits for this one."""
+        return self.state_name is not None and self.state_name in self.held
+
+    @property
+    def awaits_state(self) -> bool:
+        """Whether it begins only when its state's place is free."""
+        return self.state_name is not None and not self.would_wait_for_ever
 
     def to_data(self, *, payload: bool = True) -> dict[str, Any]:
         """Plain data without what has its default; without the payload for the header of the start entry."""

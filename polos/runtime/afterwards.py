@@ -11,6 +11,7 @@ from polos.core.messages import Message, MessageKind
 from polos.core.start import StartInfo
 from polos.ports import Delete, Key, Outgoing, Put
 from polos.runtime import cancelling, names
+from polos.runtime.starts import held_by
 from polos.runtime.states import States
 from polos.runtime.turn import Turn
 
@@ -51,6 +52,7 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
         execution=cancelling.successor(info.project, info.execution),
         payload=end.value or "null",
         created_at=end.at,
+        initial_state=_own_state(info, end),
         copy_of=info.execution,
         root_execution=info.root_execution or info.execution,
         root_workflow=info.root_workflow or info.workflow,
@@ -63,6 +65,11 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
     message = replace(turn.message(MessageKind.START, START), execution=successor.execution)
     queue = turn.host.steps_queue(successor.queue)
     turn.ports.queue.send(queue, [Outgoing(message.encode(), group=successor.execution)])
+
+
+def _own_state(info: StartInfo, end: Entry) -> str | None:
+    """The state of one that is carried to no other execution goes on with its successor."""
+    return None if info.initial_state is None else (end.extra or {}).get("state", info.initial_state)
 
 
 def outcome_fields(end: Entry) -> dict[str, Any]:
@@ -95,7 +102,25 @@ def register(turn: Turn, execution: str, address: str) -> Message | None:
     end = _end_of(turn, execution)
     if end is not None and _status(end) is Outcome.CONTINUED:
         return register(turn, cancelling.successor(info.project, execution), address)
-    return None if end is None else turn.message(MessageKind.CHILD, address, **outcome_fields(end))
+    return (
+        turn.message(MessageKind.CHILD, address, **outcome_fields(end))
+        if end
+        else _refusal(turn, execution, address)
+    )
+
+
+def _refusal(turn: Turn, execution: str, address: str) -> Message | None:
+    """The news that a wait for `execution` would never end, because it cannot begin before we end."""
+    meta = turn.executions.get(turn.project, execution)
+    held = held_by(turn.info)
+    if meta is None or meta.info.state_name is None or meta.info.state_name not in held:
+        return None
+    text = (
+        f"execution {execution} of {meta.info.workflow!r} shares the state key {meta.info.state_key!r} with this one "
+        "or one that waits for it, and can begin only when that has ended: to wait for it would never end"
+    )
+    error = {"type": "NotAllowedHere", "code": "not_allowed_here", "message": text, "final": True}
+    return turn.message(MessageKind.CHILD, address, error=error)
 
 
 def news_of(turn: Turn, child: str, address: str) -> Message | None:

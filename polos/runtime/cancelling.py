@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from polos.core.ids import derived_id
@@ -21,11 +21,19 @@ def of_child(turn: Turn, child: ChildSpec) -> Message:
     return replace(message, execution=child.execution, workflow=child.workflow)
 
 
-def started_before(replay: Replay, position: int) -> Iterator[ChildSpec]:
-    """Children that were started, not called, before `position`: those of the code's cleanup come after it."""
-    for at, effect in replay.effects:
-        if at < position and isinstance(effect, StartChild):
-            yield effect.child
+def of_started(turn: Turn, replay: Replay, mine: Callable[[int], bool]) -> list[Message]:
+    """The messages for the children that were started, not called, before this execution was cancelled.
+
+    `mine(position)`: whether what a position made necessary is for this invocation to do. Children that the code's
+    cleanup starts come after it.
+    """
+    position = (turn.journal.find(CANCEL) or -1) + 1
+    if not position or not mine(position):
+        return []
+    begun = [
+        effect.child for at, effect in replay.effects if at < position and isinstance(effect, StartChild)
+    ]
+    return [of_child(turn, child) for child in begun]
 
 
 def successor(project: str, execution: str) -> str:

@@ -121,6 +121,7 @@ class Control:
             copy_of=old.execution,
             seed=old.chance,
             parent_key="",
+            held=(),
             root_execution="",
             root_workflow="",
             run_deadline=None if old.run_deadline is None else now + old.run_deadline - old.created_at,
@@ -137,9 +138,8 @@ class Control:
 
     def _start(self, info: StartInfo, now: int) -> Entry:
         extra = info.to_data(payload=False)
-        definition = self._service.host.resolve(info.workflow)
         extra["limited"] = info.limit is not None
-        extra["awaits_state"] = definition.state_schema is not None and info.initial_state is None
+        extra["awaits_state"] = info.awaits_state
         return Entry(Kind.START, START, COPIED, now, info.payload, extra=extra)
 
     def _link(self, meta: Meta, copy: str) -> None:

@@ -311,7 +311,8 @@ class Dispatch:
 
     def _start_child(self, child: ChildSpec, key: str) -> None:
         me = StartInfo.from_data(self._turn.journal.start.extra or {})
-        info = child_info(me, child, key, now_ms=self._turn.now_ms(), resolve=self._turn.host.resolve)
+        host, now = self._turn.host, self._turn.now_ms()
+        info = child_info(me, child, key, now_ms=now, resolve=host.resolve, queues=host.registry.queues)
         if not self._turn.executions.create(info) and key:
             news = afterwards.news_of(self._turn, info.execution, key)
             if news is not None:  # whoever ended it lost its lease before it could tell us
@@ -327,18 +328,12 @@ class Dispatch:
         """Children that the code has given up are cancelled by whoever appended the entry at which it did."""
         abandoned = replay.abandoned[self._seen_abandoned :]
         self._seen_abandoned += len(abandoned)
-        self._cancel_started(replay)
+        for message in cancelling.of_started(self._turn, replay, self._to_do):
+            self._send(names.NEWS_QUEUE, message)
         for issued in abandoned:
             if isinstance(issued.operation, CallChild) and self._to_do(issued.abandoned_at or 0):
                 self._send(names.NEWS_QUEUE, cancelling.of_child(self._turn, issued.operation.child))
             self._turn.steps.cancel(issued.address)
-
-    def _cancel_started(self, replay: Replay) -> None:
-        """Children that were only started end with the execution that is cancelled."""
-        cancel = self._turn.journal.find(CANCEL)
-        if cancel is not None and self._to_do(cancel + 1):
-            for child in cancelling.started_before(replay, cancel + 1):
-                self._send(names.NEWS_QUEUE, cancelling.of_child(self._turn, child))
 
     def _status(self, replay: Replay) -> None:
         changes = replay.status_changes[self._seen_status :]
@@ -357,16 +352,26 @@ class Dispatch:
         if end is None:
             if not self.mine(done_at):
                 return False
-            return self._append_end(replay) or True
+            with self._turn.ports.together():
+                if not self._append_end(replay):
+                    return True
+                self._after_end(replay)
+            return False
         if end.by in self._turn.tokens or self._turn.everything:
-            self._ended = True
-            afterwards.after_end(self._turn, end)
-            for position, wish in replay.releases:
-                if position == done_at:
-                    self._holding.release(f"$go#{wish}")
-            self._holding.release_state()
-            self._flush()
+            self._after_end(replay)
         return False
+
+    def _after_end(self, replay: Replay) -> None:
+        self._ended = True
+        end = self._turn.journal.end
+        if end is None:
+            return
+        afterwards.after_end(self._turn, end)
+        for position, wish in replay.releases:
+            if position == replay.done_at:
+                self._holding.release(f"$go#{wish}")
+        self._holding.release_state()
+        self._flush()
 
     def _append_end(self, replay: Replay) -> bool:
         finish = replay.finish

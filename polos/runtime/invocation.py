@@ -144,9 +144,8 @@ class Invocation:
         self._turn.meta = meta
         info = meta.info
         extra = info.to_data(payload=False)
-        definition = self._turn.host.registry.get(info.workflow)
         extra["limited"] = info.limit is not None
-        extra["awaits_state"] = definition.state_schema is not None and info.initial_state is None
+        extra["awaits_state"] = info.awaits_state
         return Entry(Kind.START, START, message.token, self._turn.now_ms(), info.payload, extra=extra)
 
     def _record_finished(self, finished: list[Finished]) -> None:

@@ -108,9 +108,10 @@ class Service:
         if options.on_conflict not in ("return", "reject", "restart"):
             raise Conflict(f"on_conflict={options.on_conflict!r}: say 'return', 'reject' or 'restart'")
         info = self._info(definition, encode_payload(definition, payload), options)
-        if not self.executions.create(info):
-            info = self._known(info, options)
-        self.send(self.host.steps_queue(info.queue), self.message(MessageKind.START, info, START))
+        with self.ports.together():
+            if not self.executions.create(info):
+                info = self._known(info, options)
+            self.send(self.host.steps_queue(info.queue), self.message(MessageKind.START, info, START))
         return info
 
     def _info(self, definition: Definition, payload: str, options: StartOptions) -> StartInfo:
@@ -139,6 +140,12 @@ class Service:
         )
         match options.queue:
             case Queue() as queue:
+                known = self.registry.queues.get(queue.name)
+                if known is not None and known.concurrency_limit != queue.concurrency_limit:
+                    raise Conflict(
+                        f"queue {queue.name!r} has concurrency_limit={known.concurrency_limit}; this start says "
+                        f"{queue.concurrency_limit}. Leave the limit out, or change it where the queue is described"
+                    )
                 return replace(info, queue=queue.name, limit=queue.concurrency_limit)
             case str() as name if name != info.queue:
                 known = self.registry.queues.get(name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from polos.core.definitions import Definition
+from polos.core.definitions import Definition, Queue
 from polos.core.operations import ChildSpec
 from polos.core.start import StartInfo
 
@@ -28,9 +28,18 @@ def root_info(
 
 
 def child_info(
-    parent: StartInfo, child: ChildSpec, key: str, *, now_ms: int, resolve: Callable[[Any], Definition]
+    parent: StartInfo,
+    child: ChildSpec,
+    key: str,
+    *,
+    now_ms: int,
+    resolve: Callable[[Any], Definition],
+    queues: Mapping[str, Queue],
 ) -> StartInfo:
-    """A child of `parent`. `key`: the address of the operation that waits for it, "" if none does."""
+    """A child of `parent`. `key`: the address of the operation that waits for it, "" if none does.
+
+    `queues`: the known ones, for the limit of one that the child names.
+    """
     definition = resolve(child.workflow)
     info = StartInfo(
         project=parent.project,
@@ -44,6 +53,7 @@ def child_info(
         parent_execution=parent.execution,
         parent_workflow=parent.workflow,
         parent_key=key,
+        held=held_by(parent) if key else (),
         session=child.session,
         user=child.user,
         deployment=parent.deployment,
@@ -54,10 +64,18 @@ def child_info(
     )
     info = with_settings(info, definition)
     if child.queue is not None and child.queue != info.queue:
-        info = replace(info, queue=child.queue, limit=None)
+        known = queues.get(child.queue)
+        limit = child.limit or (known.concurrency_limit if known else None)
+        info = replace(info, queue=child.queue, limit=limit)
     if child.run_timeout is not None:
         info = replace(info, run_deadline=now_ms + int(child.run_timeout * 1000))
     return info
+
+
+def held_by(parent: StartInfo) -> tuple[str, ...]:
+    """The states that cannot come free while `parent` waits for another execution."""
+    own = [parent.state_name] if parent.state_name is not None and parent.awaits_state else []
+    return (*parent.held, *own)
 
 
 def with_settings(info: StartInfo, definition: Definition) -> StartInfo:

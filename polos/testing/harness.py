@@ -170,6 +170,8 @@ class Harness(ABC):
     def finish(self, execution: Execution) -> Any:
         """Deliver, and let time pass, until it has ended: its result, or what happened, raised.
 
+        One that goes on as a new one has not ended: the last of them gives the result.
+
         Raises:
             ExecutionFailed, ExecutionCancelled, ExecutionTimedOut, ExecutionStalled: It ended so.
             NothingHappens: It waits for something that only the test can bring: a resume, an event, a repair.
@@ -177,7 +179,7 @@ class Harness(ABC):
         end = self.clock.now() + MOST_SECONDS
         while True:
             self.pump()
-            meta = self.service.meta(_id(execution))
+            meta = self.service.latest(_id(execution))
             if meta.ended or meta.status == "stalled":
                 return self.service.result(meta)
             due = self._next_due()

@@ -145,6 +145,7 @@ class Children(Verbs):
             workflow=definition.id,
             payload=encode_payload(definition, payload),
             queue=queue.name if isinstance(queue, Queue) else queue,
+            limit=queue.concurrency_limit if isinstance(queue, Queue) else None,
             concurrency_key=concurrency_key,
             initial_state=state,
             run_timeout=run_timeout,
