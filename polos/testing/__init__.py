@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     # For type checkers and editors: one line for every name of `_HOMES`.
+    from polos.testing.aws import AwsHarness as AwsHarness
     from polos.testing.fake_model import FakeModel as FakeModel
     from polos.testing.fake_model import forbid_real_requests as forbid_real_requests
+    from polos.testing.harness import Harness as Harness
+    from polos.testing.harness import NothingHappens as NothingHappens
+    from polos.testing.harness import RunsForEver as RunsForEver
+    from polos.testing.harness import Started as Started
+    from polos.testing.local import MemoryHarness as MemoryHarness
+    from polos.testing.local import SqliteHarness as SqliteHarness
     from polos.testing.moto.faults import Fault as Fault
     from polos.testing.moto.harness import MotoHarness as MotoHarness
     from polos.testing.moto.meter import AwsMeter as AwsMeter
@@ -25,13 +32,20 @@ if TYPE_CHECKING:
 
 # Public name -> the module it lives in, loaded when first asked for: a test of plain workflows loads no models.
 _HOMES: Final[dict[str, str]] = {
+    "AwsHarness": "polos.testing.aws",
     "AwsMeter": "polos.testing.moto",
     "Call": "polos.testing.turns",
-    "FakeModel": "polos.testing.fake_model",
     "Failure": "polos.testing.turns",
+    "FakeModel": "polos.testing.fake_model",
     "Fault": "polos.testing.moto",
+    "Harness": "polos.testing.harness",
+    "MemoryHarness": "polos.testing.local",
     "MotoHarness": "polos.testing.moto",
+    "NothingHappens": "polos.testing.harness",
+    "RunsForEver": "polos.testing.harness",
     "ScriptEnded": "polos.testing.turns",
+    "SqliteHarness": "polos.testing.local",
+    "Started": "polos.testing.harness",
     "Turn": "polos.testing.turns",
     "WireRequest": "polos.testing.wire_server",
     "WireServer": "polos.testing.wire_server",
