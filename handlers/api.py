@@ -1,4 +1,4 @@
-"""The HTTP API. Rendered by `polos build`."""
+"""The HTTP API: requests from API Gateway or a function URL. Rendered by `polos build`."""
 
 from polos.server.function import process_api
 

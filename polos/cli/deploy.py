@@ -61,6 +61,7 @@ def deploy(
 ) -> None:
     """Build, upload, create or update the stack, and print the API's address."""
     from polos.deploy.deployment import deploy as deploy_stack  # noqa: PLC0415 (it loads botocore)
+    from polos.deploy.missing import require_secrets  # noqa: PLC0415 (it loads botocore)
 
     del verbose
     sources, options = options_of(
@@ -69,6 +70,8 @@ def deploy(
     parameters = parse_parameters(parameter)
     found = built(sources, options, merge)
     make = clients(region)
+    with aws_refusals():
+        require_secrets(make, found.plan.secrets, project=parameters.get("Project", "default"))
     output.mkdir(parents=True, exist_ok=True)
     write(found, output)
     packages = package_all(found, output, requirements=requirements, include=include or ())

@@ -13,11 +13,12 @@ from polos.errors import CannotLoad
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What an app describes. `modules`: dotted names, as the functions will import them."""
+    """What an app describes. `modules`: dotted names, as the functions will import them. `secrets`: what they ask for."""
 
     modules: tuple[str, ...]
     definitions: tuple[Definition, ...]
     queues: tuple[Queue, ...]
+    secrets: tuple[str, ...] = ()
 
 
 def collect(sources: Sequence[str], *, registry: Registry = process_registry) -> App:
@@ -33,4 +34,9 @@ def collect(sources: Sequence[str], *, registry: Registry = process_registry) ->
             ", ".join(sources), "it was imported, but defines no workflow; decorate functions with @workflow"
         )
     queues = {DEFAULT_QUEUE: Queue(DEFAULT_QUEUE), **registry.queues}
-    return App(modules, tuple(registry), tuple(queues[name] for name in sorted(queues)))
+    return App(
+        modules,
+        tuple(registry),
+        tuple(queues[name] for name in sorted(queues)),
+        tuple(sorted(registry.secrets)),
+    )

@@ -49,10 +49,11 @@ def _function(function: FunctionPlan, plan: StackPlan) -> dict[str, Any]:
     }
     if function.architecture != "arm64":
         properties["Architectures"] = [function.architecture]
+    variables: dict[str, Any] = dict(function.environment)
     if function.kind == "api":
-        properties["Environment"] = {"Variables": {"POLOS_IAM_ACCESS": ref("IamAccess")}}
-    if function.environment:
-        properties["Environment"] = {"Variables": dict(function.environment)}
+        variables["POLOS_IAM_ACCESS"] = ref("IamAccess")
+    if variables:
+        properties["Environment"] = {"Variables": variables}
     if function.layers:
         properties["Layers"] = list(function.layers)
     if function.subnets:

@@ -11,6 +11,7 @@ from typing import Any
 
 from polos.deploy.infra import infra_toml
 from polos.errors import InvalidDefinition
+from polos.runtime.secrets import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,31 @@ def role_permissions(role: str) -> tuple[Permission, ...]:
 def _permission(row: Mapping[str, Any]) -> Permission:
     actions, resources = tuple(sorted(row["actions"])), tuple(row["resources"])
     return Permission(row["sid"], row["why"], actions, resources, row.get("to", ""))
+
+
+def secret_permissions(secrets: Sequence[str]) -> tuple[Permission, ...]:
+    """The right to read each secret that the code names, and no other."""
+    stored = [Reference.parse(name) for name in secrets]
+    ids = sorted({_secret_arn(each) for each in stored if each.service != "ssm"})
+    parameters = sorted({each.id.lstrip("/") for each in stored if each.service == "ssm"})
+    found: list[Permission] = []
+    if ids:
+        why = "The secrets that the code names, one by one; AWS ends each ARN with six characters of chance."
+        arns = tuple({"Fn::Sub": arn} for arn in ids)
+        found.append(Permission("ReadSecrets", why, ("secretsmanager:GetSecretValue",), arns, ours=False))
+    if parameters:
+        place = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/"
+        arns = tuple({"Fn::Sub": place + name} for name in parameters)
+        why = "The parameters that the code names, one by one."
+        found.append(Permission("ReadParameters", why, ("ssm:GetParameter",), arns, ours=False))
+    return tuple(found)
+
+
+def _secret_arn(reference: Reference) -> str:
+    if reference.id.startswith("arn:"):
+        return reference.id
+    name = reference.id if reference.service else f"polos/${{Project}}/{reference.id}"
+    return f"arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:{name}-??????"
 
 
 def _texts(value: Any) -> Sequence[Any]:

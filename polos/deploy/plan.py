@@ -9,7 +9,7 @@ for each schedule         one EventBridge schedule, or two for a line that restr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from polos.adapters.aws.tables import NEWS_VISIBILITY
@@ -17,7 +17,7 @@ from polos.core.cron import Cron, to_eventbridge
 from polos.core.definitions import Compute, Queue
 from polos.deploy.collect import App
 from polos.deploy.naming import logical_name
-from polos.deploy.permissions import Permission, permissions, role_permissions
+from polos.deploy.permissions import Permission, permissions, role_permissions, secret_permissions
 from polos.errors import InvalidDefinition, InvalidSchedule
 from polos.runtime import names
 from polos.runtime.delivery import MAX_RECEIVES
@@ -32,6 +32,10 @@ SMALL_MEMORY: Final = 512
 VISIBILITY_MARGIN: Final = 60
 SWEEP_MINUTES: Final = 5
 NEWS_BATCH: Final = 10
+_RUNS_BODIES: Final = (
+    "news",
+    "dead",
+)  # workers apart: they replay workflows, whose bodies may ask for secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class StackPlan:
     schedules: tuple[SchedulePlan, ...]
     schedule_permissions: tuple[Permission, ...] = ()
     sweep_permissions: tuple[Permission, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -120,25 +125,28 @@ def plan(app: App, options: Options) -> StackPlan:
     Raises:
         InvalidDefinition: A setting that AWS does not allow; the message names the place and the fix.
     """
+    secrets = secret_permissions(app.secrets)
     by_queue = {queue.name: _compute_of(queue, app) for queue in app.queues}
     steps = [(_step_queue(queue), queue) for queue in app.queues]
     news = QueuePlan("NewsQueue", names.NEWS_QUEUE, NEWS_VISIBILITY)
     dead = QueuePlan("DeadQueue", names.DEAD_QUEUE, NEWS_VISIBILITY, None)
+    shared = _shared([compute for asked in by_queue.values() for _, compute in asked])
+
+    def stack_function(kind: str, about: str, queue: QueuePlan | None = None) -> FunctionPlan:
+        own = permissions(kind, tracing=options.tracing) + (secrets if kind in _RUNS_BODIES else ())
+        return replace(_stack_function(kind, about, queue), permissions=own, **shared)
+
     functions = [
-        *(_worker(plan, queue, by_queue[queue.name], options) for plan, queue in steps),
-        _stack_function(
-            "news", options, "Timers, ends of children, signals and events; it runs no steps.", news
+        *(
+            _worker(plan, queue, compute=by_queue[queue.name], options=options, secrets=secrets)
+            for plan, queue in steps
         ),
-        _stack_function(
-            "dead",
-            options,
-            "Messages that no function could handle: recorded, so that their executions go on.",
-            dead,
+        stack_function("news", "Timers, ends of children, signals and events; it runs no steps.", news),
+        stack_function(
+            "dead", "What no function could handle: recorded, so that its execution goes on.", dead
         ),
-        _stack_function("api", options, "The HTTP API."),
-        _stack_function(
-            "sweeper", options, "Kicks what has been silent for too long; keeps records of the schedules."
-        ),
+        stack_function("api", "The HTTP API."),
+        stack_function("sweeper", "Kicks what has been silent for too long; keeps records of the schedules."),
     ]
     return StackPlan(
         options,
@@ -148,6 +156,7 @@ def plan(app: App, options: Options) -> StackPlan:
         tuple(_schedules(app)),
         role_permissions("schedule"),
         role_permissions("sweep"),
+        app.secrets,
     )
 
 
@@ -157,7 +166,12 @@ def _step_queue(queue: Queue) -> QueuePlan:
 
 
 def _worker(
-    queue_plan: QueuePlan, queue: Queue, compute: Sequence[tuple[str, Compute]], options: Options
+    queue_plan: QueuePlan,
+    queue: Queue,
+    *,
+    compute: Sequence[tuple[str, Compute]],
+    options: Options,
+    secrets: tuple[Permission, ...],
 ) -> FunctionPlan:
     name = logical_name(queue.name)
     statements, managed = _grants(compute)
@@ -172,7 +186,7 @@ def _worker(
         architecture=queue.architecture or "arm64",
         role=f"Role{name}",
         logs=f"Logs{name}",
-        permissions=own + statements,
+        permissions=own + secrets + statements,
         queue=queue_plan,
         source=f"Source{name}",
         max_invocations=queue.max_invocations,
@@ -184,7 +198,23 @@ def _worker(
     )
 
 
-def _stack_function(kind: str, options: Options, about: str, queue: QueuePlan | None = None) -> FunctionPlan:
+def _shared(asked: Sequence[Compute]) -> dict[str, Any]:
+    """What the stack's own functions have of what users ask for: they import the app's modules too.
+
+    Layers with what those import, and variables, but for one that differs from queue to queue. No policies: they run no
+    steps.
+    """
+    values: dict[str, set[str]] = {}
+    for compute in asked:
+        for name, value in compute.environment.items():
+            values.setdefault(name, set()).add(value)
+    return {
+        "environment": tuple((name, values[name].pop()) for name in sorted(values) if len(values[name]) == 1),
+        "layers": tuple(dict.fromkeys(layer for compute in asked for layer in compute.layers)),
+    }
+
+
+def _stack_function(kind: str, about: str, queue: QueuePlan | None = None) -> FunctionPlan:
     name = kind.capitalize()
     return FunctionPlan(
         id=f"{name}Function",
@@ -195,7 +225,7 @@ def _stack_function(kind: str, options: Options, about: str, queue: QueuePlan | 
         architecture="arm64",
         role=f"{name}Role",
         logs=f"{name}Logs",
-        permissions=permissions(kind, tracing=options.tracing),
+        permissions=(),
         queue=queue,
         source=f"{name}Source" if queue else "",
         batch=NEWS_BATCH,

@@ -30,7 +30,11 @@ _DOORS: Final = {
         "polos.entry.functions",
         "process_functions().sweeper",
     ),
-    "api": ("The HTTP API.", "polos.server.function", "process_api().handler"),
+    "api": (
+        "The HTTP API: requests from API Gateway or a function URL.",
+        "polos.server.function",
+        "process_api().handler",
+    ),
 }
 """Kind of function -> what its handler module says, where it imports from, and the expression of the handler."""
 
