@@ -25,7 +25,7 @@ from polos.core.operations import (
     Suspend,
     Timer,
 )
-from polos.core.replay import Issued, Replay
+from polos.core.replay import Finish, Issued, Replay
 from polos.core.start import StartInfo
 from polos.ports import Outgoing
 from polos.runtime import afterwards, cancelling, names
@@ -352,20 +352,17 @@ class Dispatch:
         if end is None:
             if not self.mine(done_at):
                 return False
+            end = self._end_entry(finish, self.token_at(done_at))
             with self._turn.ports.together():
-                if not self._append_end(replay):
+                if not self._turn.append([end]):
                     return True
-                self._after_end(replay)
-            return False
-        if end.by in self._turn.tokens or self._turn.everything:
-            self._after_end(replay)
+                self._after_end(replay, end)
+        elif end.by in self._turn.tokens or self._turn.everything:
+            self._after_end(replay, end)
         return False
 
-    def _after_end(self, replay: Replay) -> None:
+    def _after_end(self, replay: Replay, end: Entry) -> None:
         self._ended = True
-        end = self._turn.journal.end
-        if end is None:
-            return
         afterwards.after_end(self._turn, end)
         for position, wish in replay.releases:
             if position == replay.done_at:
@@ -373,19 +370,14 @@ class Dispatch:
         self._holding.release_state()
         self._flush()
 
-    def _append_end(self, replay: Replay) -> bool:
-        finish = replay.finish
-        if finish is None or replay.done_at is None:
-            return False
+    def _end_entry(self, finish: Finish, token: str) -> Entry:
         extra: dict[str, Any] = {"status": finish.outcome.value, **finish.extra}
         if finish.outcome is Outcome.CANCELLED:
             extra.update(self._turn.cancel_reason())
         if finish.state is not None:
             extra["state"] = finish.state
-        token = self.token_at(replay.done_at)
-        return self._turn.append(
-            [Entry(Kind.END, END, token, self._turn.now_ms(), finish.value, error=finish.error, extra=extra)]
-        )
+        now = self._turn.now_ms()
+        return Entry(Kind.END, END, token, now, finish.value, error=finish.error, extra=extra)
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
