@@ -356,7 +356,7 @@ class Dispatch:
             with self._turn.ports.together():
                 if not self._turn.append([end]):
                     return True
-                self._after_end(replay, end)
+                self._after_end(replay, self._turn.journal.end or end)
         elif end.by in self._turn.tokens or self._turn.everything:
             self._after_end(replay, end)
         return False
