@@ -1,15 +1,15 @@
 """Code in documents: fenced blocks are found, and run as the modules they would be.
 
-```python                     a program: it is run, with what the blocks above it in the file have defined
-```python fresh               it begins anew: a program of its own
-```python test                a test module: each `test_...` in it is run, with the fixtures of `polos.testing`
-```python wrong               shown as what not to do: it must compile, and a test by hand says what comes of it
+Blocks of Python in one file are parts of one program. A comment in the line above a block says that it is not:
+
+    <!-- program -->    a script of its own; a block of `text` right behind it is what it prints
+    <!-- tests -->      a test module of its own, run by pytest
+    <!-- wrong -->      what not to do: it must compile, and no more
 """
 
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import linecache
 import re
@@ -24,19 +24,20 @@ from typing import Any, Final
 from polos.core.definitions import registry
 
 ROOT: Final = Path(__file__).parents[2]
-_FENCE: Final = re.compile(r"^```(?P<language>\w*) ?(?P<marks>[\w ]*)$")
+_FENCE: Final = re.compile(r"^```(?P<language>\w*)$")
+_MARK: Final = re.compile(r"^<!-- (?P<mark>\w+) -->$")
 _HEADING: Final = re.compile(r"^#+ (?P<text>.*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: where it stands (`line` is that of its first line of code), what it is, and its code."""
+    """A fenced block: where it stands (`line` is that of its first line of code), how it is marked, and its code."""
 
     path: Path
     line: int
     heading: str
     language: str
-    marks: frozenset[str]
+    mark: str
     code: str
 
     @property
@@ -66,8 +67,9 @@ def blocks(path: Path, *languages: str) -> list[Block]:
         if opened is not None:
             if line == "```":
                 code = "\n".join(lines[start - 1 : number - 1]) + "\n"
-                marks = frozenset(opened["marks"].split())
-                found.append(Block(path, start, heading, opened["language"], marks, code))
+                above = _MARK.match(lines[start - 3]) if start > 2 else None
+                mark = above["mark"] if above else ""
+                found.append(Block(path, start, heading, opened["language"], mark, code))
                 opened = None
         elif (opened := _FENCE.match(line)) is not None:
             start = number + 1
@@ -116,12 +118,7 @@ async def run(block: Block, into: ModuleType) -> None:
         await outcome
 
 
-def run_here(block: Block, into: ModuleType) -> None:
-    """The same, where no event loop runs."""
-    outcome = eval(block.compile(), vars(into))
-    if inspect.isawaitable(outcome):
-
-        async def waited() -> None:
-            await outcome
-
-        asyncio.run(waited())
+def languages(path: Path) -> set[str]:
+    """The languages that the fenced blocks of a file are written in."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {found["language"] for found in map(_FENCE.match, lines) if found and found["language"]}
