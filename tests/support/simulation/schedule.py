@@ -16,7 +16,7 @@ from polos.runtime.host import Settings
 from polos.runtime.sweeper import SILENT_SECONDS, sweep
 from support.simulation.chance import Chance, Odds
 from support.simulation.tasks import Task
-from support.simulation.world import HELD, Process, Working, World
+from support.simulation.world import HELD, Process, Working, World, quiet
 
 MOMENT: Final = 0.02
 """Seconds that pass with each move."""
@@ -100,12 +100,13 @@ class Simulation:
         """Everything up to the quiet at the end. Raises `Failed` if it never comes, or whatever the engine raised."""
         self._callers = [(client, self._caller(client), 0) for client in self.scenario.clients(self.world)]
         moves = 0
-        while self._move(moves):
-            moves += 1
-            if moves > MAX_MOVES:
-                raise Failed(f"it does not end: {MAX_MOVES} moves were made")
-            if self.world.mistakes:
-                raise self.world.mistakes[0]
+        with quiet():
+            while self._move(moves):
+                moves += 1
+                if moves > MAX_MOVES:
+                    raise Failed(f"it does not end: {MAX_MOVES} moves were made")
+                if self.world.mistakes:
+                    raise self.world.mistakes[0]
         return self.world
 
     def _move(self, moves: int) -> bool:

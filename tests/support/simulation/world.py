@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any, Final, cast
@@ -36,13 +37,19 @@ ANSWERS: Final = frozenset({"log.append", "records.write"})
 READS: Final = frozenset({
     "log.read", "log.tail", "records.get", "records.get_many", "records.query", "records.find", "queue.depth",
 })  # fmt: skip
-
-for _name in ("polos.worker", "polos.lease"):  # a simulated crash is no news to a reader of the test's output
-    logging.getLogger(_name).addHandler(logging.NullHandler())
-    logging.getLogger(_name).propagate = False
-
 RunKey = tuple[str, str, int]
 """One attempt of one step: execution, address, attempt."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While the simulation runs, the worker's log is no news to a reader of the test's output."""
+    log = logging.getLogger("polos.worker")
+    log.disabled, before = True, log.disabled
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 class SimulatedLease:
