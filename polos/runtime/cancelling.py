@@ -1,4 +1,4 @@
-"""Whom a cancellation concerns beside the execution itself: its children, and the one it has gone on as (rule 12)."""
+"""Whom a cancellation concerns beside the execution itself: its children, and the one it has gone on as (rule 12); and when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL
+from polos.core.journal import CANCEL, Entry, Kind
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import ChildSpec, StartChild
 from polos.core.replay import Replay
@@ -34,6 +34,20 @@ def of_started(turn: Turn, replay: Replay, mine: Callable[[int], bool]) -> list[
         effect.child for at, effect in replay.effects if at < position and isinstance(effect, StartChild)
     ]
     return [of_child(turn, child) for child in begun]
+
+
+def out_of_compute(
+    turn: Turn, replay: Replay, mine: Callable[[int], bool], token_at: Callable[[int], str]
+) -> bool:
+    """Steps have run longer than the execution may: cancel it, as its wall clock's end would. True: look again."""
+    limit = turn.info.compute_limit
+    if limit is None or replay.compute_ms <= limit * 1000 or replay.done_at is not None:
+        return False
+    if turn.journal.find(CANCEL) is not None or not mine(replay.position):
+        return False
+    entry = Entry(Kind.CANCEL, CANCEL, token_at(replay.position), turn.now_ms(), extra={"reason": "timeout"})
+    turn.append([entry])
+    return True
 
 
 def successor(project: str, execution: str) -> str:

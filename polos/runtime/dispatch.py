@@ -76,7 +76,7 @@ class Dispatch:
                 return
             if self._generation != self._turn.generation:
                 self._reset()
-            if self._patch(replay) or self._out_of_compute(replay):
+            if self._patch(replay) or cancelling.out_of_compute(self._turn, replay, self.mine, self.token_at):
                 continue
             self._unpause(replay)
             self._deadline()
@@ -118,18 +118,6 @@ class Dispatch:
             return False
         token, now = self.token_at(replay.position), self._turn.now_ms()
         self._turn.append([Entry(Kind.PATCH, address, token, now) for address in replay.patches])
-        return True
-
-    def _out_of_compute(self, replay: Replay) -> bool:
-        """Steps have run longer than the execution may: cancel it, as its wall clock's end would. True: look again."""
-        limit = self._turn.info.compute_limit
-        if limit is None or replay.compute_ms <= limit * 1000 or replay.done_at is not None:
-            return False
-        if self._turn.journal.find(CANCEL) is not None or not self.mine(replay.position):
-            return False
-        token = self.token_at(replay.position)
-        extra = {"reason": "timeout"}
-        self._turn.append([Entry(Kind.CANCEL, CANCEL, token, self._turn.now_ms(), extra=extra)])
         return True
 
     def _unpause(self, replay: Replay) -> None:
