@@ -79,7 +79,7 @@ def test_failure_and_timeout_are_errors_of_their_own_steps(tell) -> None:
 def test_a_cancelled_child_tells_its_parent(tell) -> None:
     def story(world: Harness) -> object:
         parent = world.start(parent_of_a_cancelled_one)
-        world.advance(600)
+        world.advance(3000)
         of(world, "waits-for-days")[0].cancel()
         return ended(parent), statuses(world)
 

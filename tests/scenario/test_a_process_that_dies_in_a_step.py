@@ -51,6 +51,13 @@ async def deadly_start(ctx: WorkflowContext) -> str:
     return await ctx.step.run("deadly", deadly, 1000, max_retries=0)
 
 
+@workflow(id="deadly-in-one-go", steps_per_invocation=None)
+async def deadly_in_one_go(ctx: WorkflowContext) -> str:
+    await ctx.step.run("a", goodbye)
+    await ctx.step.run("b", goodbye)
+    return await ctx.step.run("deadly", deadly, 1000, max_retries=0)
+
+
 @workflow(id="long-work")
 async def long_step(ctx: WorkflowContext, payload: dict[str, float]) -> str:
     await ctx.step.run("prepare", str)
@@ -85,7 +92,15 @@ def test_the_first_step_fails_in_the_end_too(world: Harness) -> None:
     WORLD.append(world)
     with pytest.raises(ExecutionFailed, match="the process that ran this step died at each try"):
         world.run(deadly_start)
-    assert times("tried") <= 2 * TRIES  # first with the start, then as a message of its own
+    assert times("tried") == TRIES + 1, "once with the start, then as a message of its own"
+
+
+def test_a_deadly_step_among_those_of_one_invocation_fails_in_the_end_too(world: Harness) -> None:
+    WORLD.append(world)
+    with pytest.raises(ExecutionFailed, match="the process that ran this step died at each try"):
+        world.run(deadly_in_one_go)
+    assert times("tried") == TRIES + 1
+    assert times("said goodbye") == 2
 
 
 def test_others_go_on_while_one_execution_kills_its_sandboxes(polos_aws: AwsHarness) -> None:

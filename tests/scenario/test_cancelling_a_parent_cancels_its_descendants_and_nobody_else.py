@@ -66,9 +66,9 @@ async def small_tree(ctx: WorkflowContext) -> None:
 def test_down_to_the_leaves(tell) -> None:
     def story(world: Harness) -> object:
         root, other = world.start(small_tree), world.start(twig)
-        world.advance(1200)
+        world.advance(3000)
         root.cancel()
-        world.advance(1200)
+        world.advance(3000)
         return ended(root)[0], other.status, statuses(world)
 
     tell(story)
@@ -106,9 +106,9 @@ def test_a_cancelled_branch_leaves_the_tree_to_decide(world: Harness) -> None:
 def test_one_that_goes_on_as_another_is_found(tell) -> None:
     def story(world: Harness) -> object:
         root = world.start(parent_of_one_that_goes_on)
-        world.advance(1200)
+        world.advance(3000)
         root.cancel()
-        world.advance(1200)
+        world.advance(3000)
         return statuses(world)
 
     tell(story)

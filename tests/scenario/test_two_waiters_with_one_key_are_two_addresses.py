@@ -27,10 +27,10 @@ def children(world: Harness) -> dict[str, object]:
 def test_each_is_answered_by_itself(tell) -> None:
     def story(world: Harness) -> object:
         parent = world.start(two_approvers)
-        world.advance(600)
+        world.advance(3000)
         both = children(world)
         both["b"].resume("approve", "yes")
-        world.advance(600)
+        world.advance(3000)
         between = (both["a"].status, both["b"].status, parent.status)
         both["a"].resume("approve", "no")
         return between, ended(parent)
