@@ -88,8 +88,9 @@ class Run:
 
     def move(self) -> Move:
         """What to do next, the time that has passed counted in."""
-        spent = replace(self.state.spent, seconds=self.ctx.elapsed_seconds)
-        self.state = replace(self.state, spent=spent)
+        if self.rules.budget.seconds is not None:
+            spent = replace(self.state.spent, seconds=self.ctx.elapsed_seconds)
+            self.state = replace(self.state, spent=spent)
         return decide(self.state, self.rules)
 
     def spend(self, answer: ModelAnswer) -> None:
