@@ -122,7 +122,7 @@ class Intake:
             "error": failure(error),
             "updated_at": int(host.ports.clock.now() * 1000),
         }
-        return host.executions.replace(meta, position=meta.position, change=change)
+        return host.executions.replace(meta, position=meta.position, change=change) is not None
 
 
 def _read(delivery: Delivery) -> Message | Batch:

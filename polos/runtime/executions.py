@@ -122,11 +122,11 @@ class Executions:
             if self.replace(meta, position=position, change=change):
                 return
 
-    def replace(self, meta: Meta, *, position: int, change: Mapping[str, Any]) -> bool:
-        """Write over exactly the record that was read. False if somebody else did."""
+    def replace(self, meta: Meta, *, position: int, change: Mapping[str, Any]) -> Meta | None:
+        """Write over exactly the record that was read; gives what stands now. None if somebody else was first."""
         fields = {name: getattr(meta, name) for name in Meta.__dataclass_fields__}
-        changed = Meta(**{**fields, **change, "position": position})
-        return self._records.write(self._put(changed, expect=meta.version))
+        changed = Meta(**{**fields, **change, "position": position, "version": meta.version + 1})
+        return changed if self._records.write(self._put(changed, expect=meta.version)) else None
 
     def _put(self, meta: Meta, *, expect: int) -> Put:
         info = meta.info

@@ -233,12 +233,9 @@ class Turn:
     def show(self, status: str) -> None:
         """Bring the record up to the tail: waiting, running, queued."""
         change: dict[str, Any] = {"status": status, "updated_at": self.now_ms(), "error": None}
-        meta, self.meta = self.meta, None
-        if meta is not None:  # read a moment ago, by the start
+        if self.meta is not None:
             change["started_at"] = self.journal.start.at
-            if self.executions.replace(meta, position=len(self.journal), change=change):
-                return
-        self.executions.project(self.project, self.execution, len(self.journal), change)
+        self._show(change)
 
     def show_end(self, end: Entry) -> None:
         """Bring the record to its final state."""
@@ -251,9 +248,17 @@ class Turn:
             "result": end.value,
             "error": end.error,
         }
-        self.executions.project(self.project, self.execution, len(self.journal), change)
+        self._show(change)
         if self.host.on_end is not None:
             self.host.on_end(self.project, self.execution)
+
+    def _show(self, change: dict[str, Any]) -> None:
+        """Over the record as this turn has read or written it, if it has; else over what stands."""
+        if self.meta is not None and self.meta.position <= len(self.journal) and not self.meta.ended:
+            self.meta = self.executions.replace(self.meta, position=len(self.journal), change=change)
+            if self.meta is not None:
+                return
+        self.executions.project(self.project, self.execution, len(self.journal), change)
 
     def cancel_reason(self) -> dict[str, Any]:
         """What the end entry says of a cancellation: that it was the run timeout, if it was."""
