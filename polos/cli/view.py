@@ -49,12 +49,15 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._known: dict[str, tuple[Stage, int]] = {}
+        self._since = now_ms()
 
     def show(self, timeline: Timeline) -> None:
-        """Print what is new since the last call."""
+        """Print what is new since the last call; what was over before the first one is only counted."""
         now = now_ms()
+        if not self._known and (before := self._over_before(timeline)):
+            self._console.print(Text.assemble(SIGNS[Stage.DONE], f" {before} recorded before"))
         for item in timeline.items:
-            seen = (item.stage, sum(attempt.ended is not None for attempt in item.attempts))
+            seen = _seen(item)
             if item.stage is Stage.RUNNING or self._known.get(item.address) == seen:
                 continue
             self._known[item.address] = seen
@@ -62,6 +65,16 @@ class Lines:
             parts = (name_of(item), attempt_of(item), duration_of(item, now), note_of(item, now))
             text = Text.assemble((sign, style), " ", "  ".join(part for part in parts if part))
             self._console.print(text, soft_wrap=True)
+
+    def _over_before(self, timeline: Timeline) -> int:
+        over = [item for item in timeline.items if item.ended is not None and item.ended < self._since]
+        self._known.update((item.address, _seen(item)) for item in over)
+        return len(over)
+
+
+def _seen(item: Item) -> tuple[Stage, int]:
+    """What there is to say about an item; another line is printed when this changes."""
+    return item.stage, sum(attempt.ended is not None for attempt in item.attempts)
 
 
 class LiveTable:
