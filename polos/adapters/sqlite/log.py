@@ -52,7 +52,7 @@ class SqliteLog:
         with self._database.transaction():
             new = self._database.rows(_NEW_LOG, (log, expires_at))
             if new:
-                self._insert(new[0][0], position, entries, expires_at)
+                self._insert(new[0][0], position, entries, expires_at, noted=True)
                 return True
             number = self._number(log)
             first = (number << POSITION_BITS) + position
@@ -133,12 +133,20 @@ class SqliteLog:
         known = self._database.row(_LOG_ID, (log,)) or self._database.rows(_NEW_LOG, (log, None))[0]
         return int(known[0])
 
-    def _insert(self, number: int, position: int, entries: Sequence[str], expires_at: float | None) -> None:
+    def _insert(
+        self,
+        number: int,
+        position: int,
+        entries: Sequence[str],
+        expires_at: float | None,
+        *,
+        noted: bool = False,
+    ) -> None:
         first = (number << POSITION_BITS) + position
         self._database.run_many(
             _INSERT, [(first + place, entry, expires_at) for place, entry in enumerate(entries)]
         )
-        if expires_at is not None:
+        if expires_at is not None and not noted:
             self._database.run(_LOOK_AT, (expires_at, number))
 
     def _forget_front(self, number: int, now: float) -> None:
