@@ -5,6 +5,7 @@ Lambda code runs in processes of MiniStack's own, on this machine's Python: pack
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,11 @@ class Cloud:
             raise AssertionError(f"polos {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
         return done
 
+    def decisions(self) -> list[tuple[str, str, str, str, list[str]]]:
+        """With `auth`: (principal, action, resource, decision, ids of the statements that allow it) of each request."""
+        text = self.log.with_name("decisions.jsonl").read_text()
+        return [tuple(json.loads(line)) for line in text.splitlines()]
+
     def worker_processes(self) -> list[int]:
         """The processes in which it runs Lambda functions."""
         children = subprocess.run(
@@ -114,6 +120,7 @@ def cloud(*, auth: bool = False) -> Iterator[Cloud]:
             "DOCKER_HOST": "unix:///nonexistent.sock",
             "AUTH": "true" if auth else "false",
             "TMPDIR": folder,
+            "IAM_DECISIONS": str(Path(folder) / "decisions.jsonl") if auth else "",
         }
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -1,13 +1,17 @@
 """MiniStack with a scheduler that is fit for tests; run by the interpreter of its own virtual environment.
 
 As shipped it looks for due schedules every 10 s and hands out `<aws.scheduler.scheduled-time>` as it stands. AWS fills
-that in, so this does: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+that in, and so does this: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
+import json
+import os
 import sys
 import time
+from pathlib import Path
 
 from ministack.app import main
+from ministack.core import iam_evaluator
 from ministack.services import eventbridge, scheduler
 
 scheduler._SCHEDULE_TICK_INTERVAL = eventbridge._SCHEDULER_TICK_INTERVAL = 0.25
@@ -22,5 +26,30 @@ def _filled_in(target, event, rule, view=None):
 
 
 eventbridge._invoke_target = _filled_in
+
+
+def _note_decisions(file):
+    """With AUTH=true: which statements allow each request, so that those that allow none are found."""
+    decide = iam_evaluator.evaluate
+
+    def evaluate(ctx, policies, *limits):
+        result = decide(ctx, policies, *limits)
+        allowing = [
+            statement.sid
+            for policy in policies
+            for statement in policy
+            if iam_evaluator._first_match(ctx, [statement], "Allow") is not None
+        ]
+        noted = [ctx.principal_arn, ctx.action, ctx.resource_arn, result.decision, allowing]
+        file.write(json.dumps(noted) + "\n")
+        file.flush()
+        return result
+
+    iam_evaluator.evaluate = evaluate
+
+
+if os.environ.get("IAM_DECISIONS"):
+    _note_decisions(Path(os.environ["IAM_DECISIONS"]).open("a"))  # noqa: SIM115 (open until the end)
+
 sys.argv = ["ministack"]
 main()

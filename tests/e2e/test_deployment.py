@@ -1,0 +1,179 @@
+"""A stack is deployed, used over HTTP, hurt, updated and destroyed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.conftest import APP, STACK, deploy
+from polos.runtime.http_client import PolosClient
+from polos.server.keys import ApiKeys
+from polos.server.principals import Role
+from support import e2e_app as app
+from support.cloud import Cloud, Deployment, cloud, until
+
+pytestmark = pytest.mark.e2e
+
+Ask = Callable[[Callable[[PolosClient], Any]], Any]
+
+
+@pytest.fixture(scope="session")
+def ask(deployed: Deployment) -> Iterator[Ask]:
+    """Ask the API: `ask(lambda client: client.get_execution(id))`."""
+    ports = deployed.service.ports
+    _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
+    url = f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
+    client = PolosClient(url, key, "default")
+    with asyncio.Runner() as runner:
+
+        def call(question: Callable[[PolosClient], Any]) -> Any:
+            async def answer() -> Any:
+                return await question(client)
+
+            return runner.run(answer())
+
+        yield call
+        runner.run(client.aclose())
+
+
+def test_a_workflow_gives_its_result(ask: Ask) -> None:
+    assert ask(lambda client: app.chain.run(client, 12, timeout=90)) == 12
+
+
+def test_children_another_queue_a_wait_a_large_value_and_an_event(ask: Ask) -> None:
+    handle = ask(lambda client: app.parent.invoke(client, 21))
+    ask(lambda client: client.publish_events("go-21", [("go", {"n": 1})]))
+    assert ask(lambda client: client.wait_result(handle.id, 120)) == [42, "waited", app.BIG, {"n": 1}]
+
+
+def test_what_the_decorator_says_of_the_environment_is_in_the_function(ask: Ask) -> None:
+    assert ask(lambda client: app.greets.run(client, timeout=60)) == "hello"
+
+
+def test_events_start_what_is_triggered_by_them(ask: Ask) -> None:
+    ask(lambda client: client.publish_events("trades", [("trade", 1), ("trade", 2)]))
+
+    def started() -> Any:
+        return ask(lambda client: client.list_executions(workflow_id="on_trade", status="completed"))[
+            "executions"
+        ]
+
+    assert until(started, "on_trade ran")[0]["workflow_id"] == "on_trade"
+
+
+def test_a_schedule_of_the_code_starts_executions(ask: Ask) -> None:
+    def started() -> Any:
+        return ask(lambda client: client.list_executions(workflow_id="every_minute", status="completed"))[
+            "executions"
+        ]
+
+    ran = until(started, "every_minute ran", patience=150)
+    assert ran[0]["workflow_id"] == "every_minute"
+    schedules = ask(lambda client: client.schedules("list"))
+    assert [(each["workflow_id"], each["source"]) for each in schedules] == [("every_minute", "code")]
+
+
+def test_a_long_wait_is_a_schedule_of_the_stacks_group(deployed: Deployment, ask: Ask) -> None:
+    handle = ask(lambda client: app.long_wait.invoke(client, 60))
+    scheduler = deployed.cloud.client("scheduler")
+
+    def one_shot() -> list[str]:
+        found = scheduler.list_schedules(GroupName=deployed.outputs["ScheduleGroup"])["Schedules"]
+        return [each["Name"] for each in found if each["Name"].startswith("t.")]
+
+    until(one_shot, "the wait has a schedule")
+    ask(lambda client: client.cancel_execution(handle.id))
+    assert deployed.ended(handle.id)["status"] == "cancelled"
+
+
+def test_an_execution_outlives_the_death_of_every_function(deployed: Deployment, ask: Ask) -> None:
+    handle = ask(lambda client: app.slow.invoke(client, 4))
+    until(lambda: ask(lambda client: client.get_execution(handle.id))["status"] == "running", "it runs")
+    time.sleep(1)  # into the step
+    assert deployed.cloud.kill_workers()
+    assert deployed.ended(handle.id, patience=200)["result"] == "slept"
+
+
+def test_an_update_of_the_stack_lets_executions_go_on(
+    sky: Cloud, deployed: Deployment, ask: Ask, workdir: Path, tmp_path: Path
+) -> None:
+    handle = ask(lambda client: app.across_update.invoke(client, "it"))
+    until(lambda: ask(lambda client: client.get_execution(handle.id))["status"] == "waiting", "it waits")
+    changed = tmp_path / APP.name
+    changed.write_text(APP.read_text().replace('"E2E_GREETING": "hello"', '"E2E_GREETING": "good day"'))
+    deploy(sky, workdir, changed)
+    assert ask(lambda client: app.greets.run(client, timeout=60)) == "good day"
+    ask(lambda client: client.publish_events("updates", [("updated", {})]))
+    assert ask(lambda client: client.wait_result(handle.id, 90)) == "it-begun-ended"
+
+
+def test_a_deployment_without_changes_changes_nothing(
+    sky: Cloud, deployed: Deployment, workdir: Path
+) -> None:
+    deploy(sky, workdir)
+    assert "nothing to change" in deploy(sky, workdir)
+
+
+def test_the_logs_of_an_execution_are_found_by_its_id(sky: Cloud, ask: Ask) -> None:
+    handle = ask(lambda client: app.double.invoke(client, 1))
+    ask(lambda client: client.wait_result(handle.id, 60))
+
+    def said() -> str:
+        return sky.polos("logs", "--name", STACK, "--execution", handle.id).stdout
+
+    assert handle.id in until(said, "its logs come")
+
+
+def test_destroy_leaves_nothing_behind(tmp_path: Path) -> None:
+    with cloud() as sky:
+        deploy(sky, tmp_path)
+        deployed = Deployment(sky, f"{STACK}-dev")
+        service = deployed.service
+        service.schedule_action(
+            "create",
+            workflow="every_minute",
+            cron="0 9 * * *",
+            timezone="Europe/Berlin",
+            key="own",
+            overlap="allow",
+        )
+        service.start(app.long_wait, 600)
+        service.ports.blobs.put("left-over", b"x")
+        sky.polos("destroy", "--name", STACK, "--yes")
+        assert what_is_left(sky) == {}
+
+
+def what_is_left(sky: Cloud) -> dict[str, Any]:
+    """Everything of ours that still stands, by kind."""
+    asked = {
+        "stacks": ("cloudformation", "list_stacks", "StackSummaries"),
+        "tables": ("dynamodb", "list_tables", "TableNames"),
+        "buckets": ("s3", "list_buckets", "Buckets"),
+        "queues": ("sqs", "list_queues", "QueueUrls"),
+        "functions": ("lambda", "list_functions", "Functions"),
+        "sources": ("lambda", "list_event_source_mappings", "EventSourceMappings"),
+        "schedules": ("scheduler", "list_schedules", "Schedules"),
+        "groups": ("scheduler", "list_schedule_groups", "ScheduleGroups"),
+        "logs": ("logs", "describe_log_groups", "logGroups"),
+        "roles": ("iam", "list_roles", "Roles"),
+        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms"),
+        "apis": ("apigatewayv2", "get_apis", "Items"),
+    }
+    found = {}
+    for kind, (service, operation, key) in asked.items():
+        left = getattr(sky.client(service), operation)().get(key, [])
+        left = [each for each in left if not _is_awss_own(each)]
+        if left:
+            found[kind] = left
+    return found
+
+
+def _is_awss_own(each: Any) -> bool:
+    return isinstance(each, dict) and (
+        each.get("Name") == "default" or each.get("StackStatus") == "DELETE_COMPLETE"
+    )

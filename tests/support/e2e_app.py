@@ -1,0 +1,81 @@
+"""What is deployed in these tests: a bit of everything that needs AWS to do something."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from polos import BatchEventPayload, Queue, SchedulePayload, WorkflowContext, workflow
+
+BIG = 600_000
+
+
+@workflow(environment={"E2E_GREETING": "hello"})
+async def double(ctx: WorkflowContext, number: int) -> int:
+    """A child."""
+    return int(await ctx.step.run("double", lambda: number * 2))
+
+
+@workflow
+async def chain(ctx: WorkflowContext, count: int) -> int:
+    """Many steps one after another: many messages in a row."""
+    total = 0
+    for index in range(count):
+        total += int(await ctx.step.run(f"step-{index}", lambda: 1))
+    return total
+
+
+@workflow(queue=Queue("side", memory_mb=256, timeout=60, concurrency_limit=2))
+async def waits(ctx: WorkflowContext, seconds: float) -> str:
+    """A wait, in a queue of its own."""
+    await ctx.step.wait_for("a-while", seconds=seconds)
+    return "waited"
+
+
+@workflow
+async def parent(ctx: WorkflowContext, number: int) -> list[object]:
+    """A child here and one in another queue, a large value, and an event."""
+    doubled = await ctx.step.invoke_and_wait("double", double, number)
+    waited = await ctx.step.invoke_and_wait("wait", waits, 1)
+    large = await ctx.step.run("large", lambda: "x" * BIG)
+    event = await ctx.step.wait_for_event("go", topic=f"go-{number}", timeout=600)
+    return [doubled, waited, len(large), event.data]
+
+
+@workflow
+async def long_wait(ctx: WorkflowContext, minutes: float) -> str:
+    """Longer than a queue can delay: a schedule of EventBridge."""
+    await ctx.step.wait_for("long", minutes=minutes)
+    return "waited long"
+
+
+@workflow
+async def slow(ctx: WorkflowContext, seconds: float) -> str:
+    """A step that is under way for a while: long enough to be killed in."""
+    return str(await ctx.step.run("sleep", lambda: (time.sleep(seconds), "slept")[1]))
+
+
+@workflow
+async def across_update(ctx: WorkflowContext, payload: str) -> str:
+    """Begun before an update of the stack, ended after it."""
+    first = await ctx.step.run("first", lambda: f"{payload}-begun")
+    await ctx.step.wait_for_event("updated", topic="updates", timeout=600)
+    return f"{first}-ended"
+
+
+@workflow(trigger_on_event="trades", batch_size=2, batch_timeout_seconds=2)
+async def on_trade(ctx: WorkflowContext, batch: BatchEventPayload) -> int:
+    """Starts by itself, on events."""
+    return len(batch.events)
+
+
+@workflow(schedule="* * * * *")
+async def every_minute(ctx: WorkflowContext, due: SchedulePayload) -> str:
+    """Starts by itself, every minute."""
+    return due.timestamp.isoformat()
+
+
+@workflow
+async def greets(ctx: WorkflowContext) -> str:
+    """What the template put into the environment."""
+    return str(await ctx.step.run("greet", lambda: os.environ["E2E_GREETING"]))
