@@ -41,8 +41,11 @@ CANCEL: Final = "$cancel"
 END: Final = "$end"
 PAUSE: Final = "$pause#"
 UNPAUSE: Final = "$unpause#"
-COPIED: Final = "$copied"
-"""The `by` of entries that a retry or fork took over: what they made the code issue was dispatched long ago."""
+COPIED: Final = "$copied:"
+"""How the `by` of entries begins that a retry or fork took over; then the id follows of the execution they are from.
+
+What they made the code issue was dispatched long ago, by that execution: children it started are that one's.
+"""
 
 
 class Kind(StrEnum):
@@ -88,6 +91,11 @@ class Entry:
     def identity(self) -> str:
         """What may stand only once in a journal."""
         return f"{self.address}@{self.attempt}" if self.kind is Kind.RETRY else self.address
+
+    @property
+    def copied_from(self) -> str | None:
+        """The execution in whose journal this entry was first recorded, if it was copied from there."""
+        return self.by.removeprefix(COPIED) if self.by.startswith(COPIED) else None
 
     def encode(self) -> str:
         """The stored text."""

@@ -96,6 +96,11 @@ class Replay:
             raise self._error
 
     @property
+    def origin(self) -> str | None:
+        """The execution that dispatched what is issued here, if this part of the journal was copied from it."""
+        return self.journal.entries[self.position - 1].copied_from if self.position else None
+
+    @property
     def now_ms(self) -> int:
         """The time of the last entry fed: what `now` is in a workflow."""
         return self.journal.entries[self.position - 1].at if self.position else 0

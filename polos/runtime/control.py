@@ -88,7 +88,7 @@ class Control:
         definition = self._service.host.resolve(meta.info.workflow)
         text = meta.info.payload if payload is UNCHANGED else encode_payload(definition, payload)
         if from_step is None:
-            return self._copy(meta, [], text)
+            return self._copy(meta, None, text)
         entries = self._entries(execution)
         wanted = {from_step, f"run:{from_step}"}
         cut = next((i for i, entry in enumerate(entries) if entry.address in wanted), None)
@@ -110,7 +110,8 @@ class Control:
         named = [address for address in failed if key and address.partition(":")[2] == key]
         return named[-1] if named else None
 
-    def _copy(self, meta: Meta, entries: Iterable[Entry], payload: str) -> StartInfo:
+    def _copy(self, meta: Meta, entries: Iterable[Entry] | None, payload: str) -> StartInfo:
+        """A new execution that begins with these entries; None: with nothing, so that all of it happens anew."""
         service, old = self._service, meta.info
         now = int(service.ports.clock.now() * 1000)
         new = replace(
@@ -126,8 +127,9 @@ class Control:
             root_workflow="",
             run_deadline=None if old.run_deadline is None else now + old.run_deadline - old.created_at,
         )
-        journal = [self._start(new, now)]
-        journal += [replace(entry, by=COPIED) for entry in entries if entry.kind in COPY_KINDS]
+        begun = service.host.token() if entries is None else self._origin(old.execution)
+        journal = [self._start(new, now, by=begun)]
+        journal += [_copied(entry, old.execution) for entry in entries or () if entry.kind in COPY_KINDS]
         log = names.journal(service.project, new.execution)
         for i in range(0, len(journal), CHUNK):
             service.ports.log.append(log, i, [entry.encode() for entry in journal[i : i + CHUNK]])
@@ -136,11 +138,17 @@ class Control:
         service.kick(new.execution)
         return new
 
-    def _start(self, info: StartInfo, now: int) -> Entry:
+    def _origin(self, execution: str) -> str:
+        """The `by` of a copied start: what followed from it was done by the first of a chain of copies."""
+        log = names.journal(self._service.project, execution)
+        first = [Entry.decode(text) for text in self._service.ports.log.read(log, 0, 1)]
+        return _copied(first[0], execution).by if first else f"{COPIED}{execution}"
+
+    def _start(self, info: StartInfo, now: int, *, by: str) -> Entry:
         extra = info.to_data(payload=False)
         extra["limited"] = info.limit is not None
         extra["awaits_state"] = info.awaits_state
-        return Entry(Kind.START, START, COPIED, now, info.payload, extra=extra)
+        return Entry(Kind.START, START, by, now, info.payload, extra=extra)
 
     def _link(self, meta: Meta, copy: str) -> None:
         """Note on the original that it was copied."""
@@ -201,6 +209,11 @@ class Control:
             index, partition = "workflow", f"{project}|workflow|{wanted.workflow}"
         page = records.find(index, partition, limit=limit, reverse=True, cursor=cursor)
         return list(page.records), page.cursor
+
+
+def _copied(entry: Entry, execution: str) -> Entry:
+    """The entry as the copy holds it: it stays that of the execution which first recorded it."""
+    return entry if entry.copied_from else replace(entry, by=f"{COPIED}{execution}")
 
 
 def _without(entries: list[Entry], condemned: str | None) -> list[Entry]:

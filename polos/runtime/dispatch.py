@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any, Final
 
-from polos.core.journal import CANCEL, COPIED, END, START, STATE, Entry, Kind, Outcome
+from polos.core.journal import CANCEL, END, START, STATE, Entry, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import (
     AwaitChild,
@@ -166,7 +166,7 @@ class Dispatch:
 
     def _long_ago(self, position: int) -> bool:
         entry = self._turn.journal.entries[position - 1]
-        if entry.by == COPIED:
+        if entry.copied_from is not None:
             return True
         return entry.by not in self._turn.tokens and entry.at < self._turn.now_ms() - KICK_WINDOW_MS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -154,6 +155,8 @@ class Children(Verbs):
         )
 
     async def _start(self, verb: str, key: str, child: ChildSpec, where: Where) -> ExecutionHandle:
+        owner = self._replay.origin or self._info.execution
+        child = replace(child, execution=derived_id(self._info.project, owner, verb, key))
         self._replay.effect(f"{verb}:{key}", StartChild(child), where)
         return ExecutionHandle(
             id=child.execution,
