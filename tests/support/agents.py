@@ -6,13 +6,36 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from polos import Agent, AgentResult
+from polos import Agent, AgentResult, WorkflowContext, tool
 from polos.llm.request import ModelRequest
 from polos.llm.types import Message, ToolResult
 from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 
 _numbers = itertools.count(1)
+
+
+@tool
+def add(ctx: WorkflowContext, a: int, b: int = 2) -> int:
+    """Add two numbers.
+
+    Args:
+        a: The first.
+        b: The second.
+    """
+    return a + b
+
+
+@tool
+def ping(ctx: WorkflowContext) -> str:
+    """Answer at once."""
+    return "pong"
+
+
+@tool
+def broken(ctx: WorkflowContext, what: str = "do it") -> str:
+    """Never work."""
+    raise ValueError(f"cannot {what}")
 
 
 def agent(replies: Any, **settings: Any) -> tuple[Agent, FakeModel]:

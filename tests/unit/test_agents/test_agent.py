@@ -33,30 +33,7 @@ from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 from polos.testing.local import MemoryHarness
 from polos.testing.turns import Call, call, fail, turn
-from support.agents import agent, ask, roles, texts, told
-
-
-@tool
-def add(ctx: WorkflowContext, a: int, b: int = 2) -> int:
-    """Add two numbers.
-
-    Args:
-        a: The first.
-        b: The second.
-    """
-    return a + b
-
-
-@tool
-def ping(ctx: WorkflowContext) -> str:
-    """Answer at once."""
-    return "pong"
-
-
-@tool
-def broken(ctx: WorkflowContext, what: str) -> str:
-    """Never work."""
-    raise ValueError(f"cannot {what}")
+from support.agents import add, agent, ask, broken, ping, roles, texts, told
 
 
 class Report(BaseModel):

@@ -34,21 +34,9 @@ from polos.llm.types import Usage as ModelUsage
 from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 from polos.testing.turns import call, turn
-from support.agents import agent, ask
+from support.agents import agent, ask, broken, ping
 
 HUNDRED = ModelUsage.of(90, 10)
-
-
-@tool
-def ping(ctx: WorkflowContext) -> str:
-    """Answer at once."""
-    return "pong"
-
-
-@tool
-def flaky(ctx: WorkflowContext) -> str:
-    """Fail."""
-    raise ValueError("no")
 
 
 @tool
@@ -128,8 +116,8 @@ def test_executed_tool_stops_behind_the_call(world: Harness, condition: object) 
 
 
 def test_all_named_tools_have_to_have_answered(world: Harness) -> None:
-    replies = [turn(calls=[call("flaky")]), turn(calls=[call("ping")]), "end"]
-    one, fake = agent(replies, tools=[ping, flaky], stop_conditions=[executed_tool("ping", "flaky")])
+    replies = [turn(calls=[call("broken")]), turn(calls=[call("ping")]), "end"]
+    one, fake = agent(replies, tools=[ping, broken], stop_conditions=[executed_tool("ping", "broken")])
     assert ask(world, one).outcome == "completed"
     assert len(fake.requests) == 3
 
