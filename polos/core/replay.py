@@ -46,7 +46,7 @@ class Replay:
         self.finish: Finish | None = None
         self.done_at: int | None = None
         self.abandoned: list[Issued] = []
-        self.live = False
+        self.mine: Callable[[int], bool] = _nobodys
         self.status = ""
         self.status_changes: list[tuple[int, str]] = []
         self.requests: list[tuple[int, int]] = []
@@ -94,6 +94,11 @@ class Replay:
             self._loop.idle.on_pause = None
         if self._error is not None:
             raise self._error
+
+    @property
+    def live(self) -> bool:
+        """Whether the code goes on here from an entry of the messages at hand: what it says now is no repetition."""
+        return self.mine(self.position)
 
     @property
     def origin(self) -> str | None:
@@ -428,6 +433,13 @@ class Replay:
         for issued in self.issued.values():
             issued.future.on_cancel = None
         self.issued = {}
+        self.mine = _nobodys
+
+
+def _nobodys(position: int) -> bool:
+    """No message is at hand."""
+    del position
+    return False
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

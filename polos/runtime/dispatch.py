@@ -71,7 +71,7 @@ class Dispatch:
     def run(self) -> None:
         """Everything that is mine and was not dispatched by this invocation yet."""
         while True:
-            replay = self._turn.advance(live=True)
+            replay = self._turn.advance()
             if replay is None:
                 return
             if self._generation != self._turn.generation:
@@ -96,10 +96,7 @@ class Dispatch:
         """Whether what became runnable at this position is mine to dispatch."""
         if self._turn.everything:
             return True
-        return (
-            0 < position <= len(self._turn.journal)
-            and self._turn.journal.entries[position - 1].by in self._turn.tokens
-        )
+        return self._turn.mine(position)
 
     def _to_do(self, position: int) -> bool:
         """Mine, and not handled by this invocation yet: each position once."""
@@ -345,6 +342,7 @@ class Dispatch:
                 if not self._turn.append([end]):
                     return True
                 self._after_end(replay, self._turn.journal.end or end)
+            self._trace(replay)
         elif end.by in self._turn.tokens or self._turn.everything:
             self._after_end(replay, end)
         return False

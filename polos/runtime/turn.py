@@ -85,7 +85,11 @@ class Turn:
         name = names.journal(self.project, self.execution)
         self.journal.extend(Entry.decode(text) for text in self.ports.log.read(name, len(self.journal)))
 
-    def advance(self, *, live: bool = False) -> Replay | None:
+    def mine(self, position: int) -> bool:
+        """Whether a message at hand appended the entry before this position."""
+        return 0 < position <= len(self.journal) and self.journal.entries[position - 1].by in self.tokens
+
+    def advance(self) -> Replay | None:
         """The replay, fed up to the tail. None if nothing has started or it stalls (then `stalled` says why)."""
         if self.stalled is not None or not self.journal.started:
             return None
@@ -94,7 +98,7 @@ class Turn:
                 if self.replay is None:
                     definition = self.host.registry.get((self.journal.start.extra or {})["workflow"])
                     self.replay = self.host.new_replay(self.journal, definition)
-                self.replay.live = live
+                self.replay.mine = self.mine
                 self.replay.advance()
             except Rewind:
                 self._drop_replay()

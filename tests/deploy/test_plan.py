@@ -160,7 +160,7 @@ def test_a_policy_that_is_too_broad_or_unclear_names_who_asked(statement: dict[s
 
 
 def test_two_workflows_that_want_other_values_of_one_variable_cannot_share_a_function() -> None:
-    with pytest.raises(InvalidDefinition, match="MODE='fast' from workflow 'a'.*'slow' from workflow 'b'"):
+    with pytest.raises(InvalidDefinition, match=r"MODE='fast' from workflow 'a'.*'slow' from workflow 'b'"):
         planned(
             definition("a", compute=Compute(environment={"MODE": "fast"})),
             definition("b", compute=Compute(environment={"MODE": "slow"})),

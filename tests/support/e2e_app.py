@@ -79,3 +79,9 @@ async def every_minute(ctx: WorkflowContext, due: SchedulePayload) -> str:
 async def greets(ctx: WorkflowContext) -> str:
     """What the template put into the environment."""
     return str(await ctx.step.run("greet", lambda: os.environ["E2E_GREETING"]))
+
+
+@workflow
+async def large(ctx: WorkflowContext, text: str) -> int:
+    """A payload that no item of DynamoDB holds."""
+    return int(await ctx.step.run("size", lambda: len(text)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from polos.core.context import make_body
 from polos.core.ids import derived_id
@@ -17,6 +18,13 @@ from polos.runtime.executions import Meta
 from support.simulation.scenarios import died
 from support.simulation.schedule import Failed
 from support.simulation.world import PROJECT, RunKey, World
+
+
+class Cause(NamedTuple):
+    """To which token an attempt is owed. `in_line`: whoever gives a place back may wake it too."""
+
+    token: str
+    in_line: bool
 
 
 def nobody(world: World, meta: Meta, journal: list[Entry]) -> bool:
@@ -36,7 +44,7 @@ def check(world: World, may_rest: Callable[[World, Meta, list[Entry]], bool] = n
         # A cancellation may be for a child whose parent gave it up before it had made its record.
         if message.execution and message.execution not in known and message.key != CANCEL:
             raise Failed(f"a message was sent to {message.execution!r}, of which there is no record")
-    causes: dict[RunKey, str] = {}
+    causes: dict[RunKey, Cause] = {}
     for meta in metas:
         journal = world.journal(meta.info.execution)
         if meta.ended or not may_rest(world, meta, journal):
@@ -94,8 +102,8 @@ def _in_time(meta: Meta, journal: Sequence[Entry], world: World) -> None:
             raise Failed(f"{run} was begun {dues[run] - at:.1f} s before its backoff was over")
 
 
-def _replayed(meta: Meta, entries: Sequence[Entry], world: World) -> dict[RunKey, str]:
-    """Replay it cold: it must end as recorded. Gives the token to which each attempt of a step is owed."""
+def _replayed(meta: Meta, entries: Sequence[Entry], world: World) -> dict[RunKey, Cause]:
+    """Replay it cold: it must end as recorded. Gives what made each attempt of a step runnable."""
     definition = world.registry.get(meta.info.workflow)
     body = make_body(definition, resolve=world.service.host.resolve)
     replay = Replay(Journal(entries), definition, body, loop=ReplayLoop())
@@ -112,12 +120,13 @@ def _replayed(meta: Meta, entries: Sequence[Entry], world: World) -> dict[RunKey
             loop.close()
 
 
-def _owed(execution: str, replay: Replay, entries: Sequence[Entry]) -> Iterator[tuple[RunKey, str]]:
+def _owed(execution: str, replay: Replay, entries: Sequence[Entry]) -> Iterator[tuple[RunKey, Cause]]:
     attempts: Counter[str] = Counter()
     for position, issued in replay.runnable:
         if isinstance(issued.operation, RunStep):
             attempts[issued.address] += 1
-            yield (execution, issued.address, attempts[issued.address]), entries[position - 1].by
+            run = (execution, issued.address, attempts[issued.address])
+            yield run, Cause(entries[position - 1].by, issued.operation.queue is not None)
 
 
 def _children(replay: Replay, entries: Sequence[Entry], world: World) -> None:
@@ -151,7 +160,7 @@ def _last(world: World, execution: str) -> str:
 # --- rule 17 ----------------------------------------------------------------------------------------------------------
 
 
-def _promised(world: World, causes: dict[RunKey, str]) -> None:
+def _promised(world: World, causes: dict[RunKey, Cause]) -> None:
     """No fault: every step once. Else, for each attempt of a step, at most one extra for each fault
 
     * of the message by whose token the entry stands that made it runnable (it dispatches, or runs it, again),
@@ -165,14 +174,12 @@ def _promised(world: World, causes: dict[RunKey, str]) -> None:
         if message.kind is MessageKind.RUN:
             run = (message.execution, message.key, message.attempt)
             asked[run].append(token)
-            if "queue" not in (message.extra or {}):  # else whoever gave a place back has woken it
-                _only_its_owner(world, causes, run, message)
+            _only_its_owner(world, causes, run, message)
     for run, times in world.begun.items():
         if run not in causes:
             raise Failed(f"{run} was run, but its execution never asked for it")
-        allowed = (
-            1 + world.struck[causes[run]] + sum(world.struck[token] for token in asked[run]) + world.kicks
-        )
+        tokens = [causes[run].token, *asked[run]]
+        allowed = 1 + sum(world.struck[token] for token in tokens) + world.kicks
         if times > allowed:
             raise Failed(f"{run} was begun {times} times; what was broken explains {allowed}")
     if not world.chance.faults and not world.kicks and not world.struck:
@@ -185,10 +192,11 @@ def _kicks(message: Message) -> bool:
     return message.kind is MessageKind.KICK or message.key.startswith(UNPAUSE)
 
 
-def _only_its_owner(world: World, causes: dict[RunKey, str], run: RunKey, message: Message) -> None:
+def _only_its_owner(world: World, causes: dict[RunKey, Cause], run: RunKey, message: Message) -> None:
     senders = world.senders[message.token]
     if run not in causes:
         raise Failed(f"{run} was asked for by {senders}, but its execution never made it runnable")
     kicked = any(_kicks(world.sent[token]) for token in senders)
-    if causes[run] not in senders and not kicked:
-        raise Failed(f"{run} is owed to {causes[run]}, but was sent by a delivery of {senders}")
+    owed_to = causes[run].token
+    if owed_to not in senders and not kicked and not causes[run].in_line:
+        raise Failed(f"{run} is owed to {owed_to}, but was sent by a delivery of {senders}")

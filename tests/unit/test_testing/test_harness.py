@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from polos import ExecutionFailed, InvalidDefinition, PolosError, WorkflowContext, workflow
+from polos import ExecutionFailed, InvalidDefinition, PolosError, WorkflowContext, events, workflow
 from polos.core.definitions import Registry, registry
 from polos.testing import harness as harness_module
 from polos.testing.aws import AwsHarness
@@ -228,6 +228,22 @@ async def test_programs_that_await_their_workflows_are_served() -> None:
         assert await handle.result() > 0
         assert (await handle.get())["status"] == "completed"
         assert not await handle.cancel()
+
+
+async def test_programs_that_read_a_stream_see_it_to_its_end() -> None:
+    @workflow(id="harness-publishes")
+    async def publishes(ctx: WorkflowContext) -> int:
+        await ctx.step.wait_for("a day", days=1)
+        await ctx.step.publish_workflow_event("tell", {"n": 1}, event_type="told")
+        await ctx.step.run("after", note, 1)
+        return 7
+
+    with MemoryHarness():
+        handle = await publishes.invoke()
+        seen = [event.event_type async for event in events.stream_workflow("harness-publishes", handle.id)]
+        assert "told" in seen
+        assert seen[-1] == "workflow_finish"
+        assert await handle.result() == 7
 
 
 def test_the_fixtures_are_there_wherever_polos_is_installed(tmp_path: Path) -> None:

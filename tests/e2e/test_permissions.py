@@ -1,0 +1,173 @@
+"""With IAM enforced: the stack works with the template's own policies, and no statement of them is there for nothing.
+
+The emulator notes, for each request it decides on, which statements allow it. A statement that alone allows some
+request would break that request if it were taken away. Those that never do are listed here with their reasons.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from e2e.conftest import STACK, deploy
+from polos.core.messages import MessageKind
+from polos.runtime.http_client import PolosClient
+from polos.server.keys import ApiKeys
+from polos.server.principals import Role
+from support import e2e_app as app
+from support.cloud import Cloud, Deployment, cloud, until
+
+pytestmark = pytest.mark.e2e
+
+# (role, statement) -> why nothing here breaks without it. A role "*" stands for all.
+NOT_SEEN: dict[tuple[str, str], str] = {
+    ("*", "WriteLogs"): "the emulator writes logs without asking for permission",
+    ("*", "TellMissingValues"): "an error path: what a value that is gone is told as",
+    ("*", "BuryAgain"): "an error path: a dead letter that cannot be recorded",
+    (
+        "SweeperRole",
+        "ReadValues",
+    ): "an error path: the last entry of a silent journal was spilled to the bucket",
+    ("SweeperRole", "SendSteps"): "an error path: what is silent is kicked after twenty minutes",
+    ("SweeperRole", "SendNews"): "an error path: what is silent is kicked after twenty minutes",
+    ("ScheduleRole", "SendMessages"): "the emulator delivers schedules without taking on their role",
+    ("ScheduleRole", "KeepUndelivered"): "the emulator delivers schedules without taking on their role",
+    ("SweepRole", "WakeSweeper"): "the emulator delivers schedules without taking on their role",
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """An AWS that enforces IAM, after everything that the app can do was done in it."""
+    with cloud(auth=True) as sky:
+        deploy(sky, tmp_path_factory.mktemp("guarded"))
+        deployed = Deployment(sky, f"{STACK}-dev")
+        asyncio.run(use(deployed))
+        yield sky
+
+
+async def use(deployed: Deployment) -> None:
+    """Everything that the app can do."""
+    ports = deployed.service.ports
+    _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
+    url = f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
+    async with PolosClient(url, key, "default") as client:
+        parent = await app.parent.invoke(client, 21)
+        await client.publish_events("go-21", [("go", {"n": 1})])
+        await client.publish_events("trades", [("trade", 1), ("trade", 2)])
+        assert await client.wait_result(parent.id, 180) == [42, "waited", app.BIG, {"n": 1}]
+        long = await app.long_wait.invoke(client, 60)
+        other = await app.large.invoke(client, "y" * app.BIG)
+        assert await client.wait_result(other.id, 90) == app.BIG
+        await client.get_execution(other.id)
+        await client.list_executions()
+        await client.list_queues()
+        await client.list_definitions()
+        await client.get_timeline(parent.id)
+        key_of = {"workflow": "double", "key": "x"}
+        await client.schedules("create", **key_of, cron="0 9 * * *", timezone="UTC", overlap="allow")
+        await client.schedules("pause", **key_of)
+        await client.schedules("resume", **key_of)
+        await client.schedules("create", **key_of, cron="0 10 * * *", timezone="UTC", overlap="allow")
+        await client.schedules("delete", **key_of)
+        await client.cancel_execution(long.id)
+    await asyncio.to_thread(deployed.ended, long.id)
+    functions = deployed.cloud.client("lambda")
+    await asyncio.to_thread(
+        functions.invoke, FunctionName=_physical(deployed, "SweeperFunction"), Payload=b"{}"
+    )
+    sqs = deployed.cloud.client("sqs")
+    await asyncio.to_thread(_put_to_dead_letters, deployed, sqs)
+
+
+def _put_to_dead_letters(deployed: Deployment, sqs: Any) -> None:
+    """A start that no function could handle, as a queue puts it aside: its execution goes on all the same."""
+    service = deployed.service
+    info = service.start(app.double, 4)
+    deployed.ended(info.execution)
+    url = deployed.settings.queue_url("$dead")
+    message = service.message(MessageKind.KICK, info)
+    sqs.send_message(QueueUrl=url, MessageBody=message.encode())
+    until(lambda: _empty(sqs, url), "the dead letter was handled")
+
+
+def _empty(sqs: Any, url: str) -> bool:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return all(int(found[name]) == 0 for name in names)
+
+
+def _physical(deployed: Deployment, logical: str) -> str:
+    answer = deployed.cloud.client("cloudformation").describe_stack_resource(
+        StackName=deployed.name, LogicalResourceId=logical
+    )
+    return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _decisions(sky: Cloud) -> list[tuple[str, str, str, str, list[str]]]:
+    """(role's logical id, action, resource, decision, statements) of what our functions asked for."""
+    found = []
+    for principal, action, resource, decision, sids in sky.decisions():
+        role = re.search(rf"assumed-role/{STACK}-dev-([A-Za-z0-9]+)-", principal)
+        if role:
+            found.append((role[1], action, resource, decision, sids))
+    return found
+
+
+def test_no_function_is_denied_what_it_asks_for(guarded: Cloud) -> None:
+    denied = sorted(
+        {
+            (role, action, resource)
+            for role, action, resource, decision, _ in _decisions(guarded)
+            if decision != "Allow"
+        }
+    )
+    assert denied == []
+
+
+def test_taking_away_any_statement_would_break_something(guarded: Cloud) -> None:
+    needed = {
+        (role, sids[0])
+        for role, _, _, decision, sids in _decisions(guarded)
+        if decision == "Allow" and len(sids) == 1
+    }
+    given = _given(guarded)
+    idle = sorted(
+        (role, sid)
+        for role, sid in given - needed
+        if (role, sid) not in NOT_SEEN and ("*", sid) not in NOT_SEEN
+    )
+    assert idle == [], "nothing used these: narrow the data in infra/policies.toml, or say here why not"
+
+
+def test_every_action_of_a_statement_is_used_by_some_function(guarded: Cloud) -> None:
+    used = {(sid, action) for _, action, _, _, sids in _decisions(guarded) for sid in sids}
+    given = {
+        (statement["Sid"], action) for _, statement in _statements(guarded) for action in statement["Action"]
+    }
+    excused = {sid for _, sid in NOT_SEEN}
+    assert sorted((sid, action) for sid, action in given - used if sid not in excused) == []
+
+
+def _given(sky: Cloud) -> set[tuple[str, str]]:
+    return {(role, statement["Sid"]) for role, statement in _statements(sky)}
+
+
+def _statements(sky: Cloud) -> Iterator[tuple[str, dict[str, Any]]]:
+    iam = sky.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        logical = re.fullmatch(rf"{STACK}-dev-([A-Za-z0-9]+)-.*", role["RoleName"])
+        if logical:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="polos")["PolicyDocument"]
+            yield from ((logical[1], statement) for statement in document["Statement"])
+
+
+def test_the_list_of_exceptions_is_not_out_of_date(guarded: Cloud) -> None:
+    given = _given(guarded)
+    roles = {role for role, _ in given}
+    for role, sid in NOT_SEEN:
+        assert any((each, sid) in given for each in (roles if role == "*" else {role})), (role, sid)

@@ -1,0 +1,83 @@
+"""Pause lets what runs be recorded and begins nothing more; unpause goes on with all that is pending."""
+
+import pytest
+
+from polos import Conflict, WorkflowContext, workflow
+from polos.runtime.control import Control
+from polos.testing.harness import Harness, Started
+from support.outcomes import ended
+from support.scenario import did, effects
+
+at_work: list[Started] = []
+
+
+def work(number: int) -> int:
+    did(f"step {number}")
+    if number == 1:
+        Control(at_work[-1].harness.service).pause(at_work[-1].id)
+    return number
+
+
+@workflow(id="four-steps")
+async def four_steps(ctx: WorkflowContext) -> int:
+    total = 0
+    for number in range(4):
+        total += await ctx.step.run(f"step {number}", work, number)
+    return total
+
+
+@workflow(id="asks-once")
+async def asks_once(ctx: WorkflowContext) -> object:
+    answer = await ctx.step.suspend("approve")
+    return await ctx.step.run("work", work, answer["data"])
+
+
+def test_in_the_middle_of_a_step(tell) -> None:
+    def story(world: Harness) -> object:
+        at_work.append(world.start(four_steps))
+        world.advance(3000)
+        shown = at_work[-1].status
+        Control(world.service).unpause(at_work[-1].id)
+        return shown, ended(at_work[-1])
+
+    tell(story)
+
+
+def test_nothing_begins_for_as_long_as_it_takes(world: Harness) -> None:
+    at_work.append(world.start(four_steps))
+    world.advance(7 * 86_400)
+    assert at_work[-1].status == "paused"
+    assert set(effects()) == {"step 0", "step 1"}
+    Control(world.service).unpause(at_work[-1].id)
+    assert at_work[-1].result() == 6
+    assert effects() == {f"step {number}": 1 for number in range(4)}
+
+
+def test_news_are_kept_meanwhile(world: Harness) -> None:
+    started = world.start(asks_once)
+    world.advance(60)
+    Control(world.service).pause(started.id)
+    world.advance(60)
+    started.resume("approve", 3)
+    world.advance(3600)
+    assert (started.status, effects()) == ("paused", {})
+    Control(world.service).unpause(started.id)
+    assert started.result() == 3
+
+
+def test_it_may_be_paused_again_and_cancelled_meanwhile(world: Harness) -> None:
+    started, control = world.start(asks_once), Control(world.service)
+    for _ in range(3):
+        control.pause(started.id)
+        world.advance(60)
+        assert started.status == "paused"
+        control.unpause(started.id)
+        world.advance(60)
+        assert started.status == "waiting"
+    control.pause(started.id)
+    world.advance(60)
+    started.cancel()
+    world.advance(60)
+    assert started.status == "cancelled"
+    with pytest.raises(Conflict, match="has ended"):
+        control.pause(started.id)
