@@ -1,4 +1,4 @@
-"""`RateLimit(n, seconds)`: at most n executions of a queue (and key) start in any window, in order, and none is lost."""
+"""`RateLimit(n, seconds)`: at most n executions of a queue (and key) start in any window, in order, none lost."""
 
 from polos import Queue, RateLimit, WorkflowContext, workflow
 from polos.testing.harness import Harness, Started
