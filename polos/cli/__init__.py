@@ -8,6 +8,7 @@
 | 3 | the store, or the service behind it, cannot be used as it is |
 | 4 | the execution stalled: it goes on once its cause is mended |
 | 70 | an error that should not happen: a mistake in polos |
+| 75 | `polos-worker`: a step can only be stopped with the process; start it again |
 | 130 | interrupted: the execution stays as it is, and goes on with `polos resume` |
 
 Results go to stdout, everything else to stderr. An error is one message; `--verbose` shows its traceback.

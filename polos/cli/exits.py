@@ -12,6 +12,7 @@ from typing import Final, ParamSpec
 
 import typer
 
+from polos.entry.worker import StepStuck
 from polos.errors import (
     CannotLoad,
     Conflict,
@@ -43,6 +44,7 @@ class Exit(IntEnum):
     STORE = 3
     STALLED = 4
     INTERNAL = 70
+    STUCK = 75
     INTERRUPTED = 130
 
 
@@ -65,6 +67,8 @@ def exit_code(error: BaseException) -> Exit:
             return Exit.STALLED
         case ExecutionError():
             return Exit.FAILED
+        case StepStuck():
+            return Exit.STUCK
         case StoreError() | ServerUnreachable():
             return Exit.STORE
         case _ if isinstance(error, BAD_INPUT):

@@ -20,7 +20,8 @@ app = typer.Typer(
 def worker_command() -> None:
     """Run workflows in a process of their own.
 
-    Exit codes: 0 stopped in good order; 2 the code cannot be loaded; 3 the store cannot be used.
+    Exit codes: 0 stopped in good order; 2 the code cannot be loaded; 3 the store cannot be used; 75 start it again: a
+    step that went on after its timeout was stopped with its process.
     """
 
 

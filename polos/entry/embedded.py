@@ -52,13 +52,17 @@ class Embedded:
     ) -> None:
         file = Path(path or os.environ.get("POLOS_STORE") or DEFAULT_STORE)
         self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
+        self.stuck: list[str] = []
+        """Sync steps that went on after their timeout: only the end of this process stops them."""
         self._loop = WorkerLoop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="polos-step")
         self.host = Host(
             self.store.ports,
             registry or process_registry,
             token=new_token,
-            runner=lambda: LocalRunner(self._loop, self._pool, lambda: int(time.time() * 1000)),
+            runner=lambda: LocalRunner(
+                self._loop, self._pool, lambda: int(time.time() * 1000), on_stuck=self.stuck.append
+            ),
             settings=settings or Settings(),
             on_end=self._on_end,
             exclusive=Deciding(),
@@ -85,6 +89,11 @@ class Embedded:
         if time.monotonic() - self._purged > PURGE_SECONDS:
             self._purged = time.monotonic()
             self.store.purge()
+
+    @property
+    def place(self) -> str:
+        """What it works on, for people."""
+        return str(self.store.database.path)
 
     @property
     def broken(self) -> StoreError | None:

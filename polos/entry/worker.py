@@ -2,9 +2,14 @@
 
     python -m polos.runtime.worker flows.py shop.orders       # or: polos-worker start flows.py shop.orders
 
-It works on the embedded store: `--store`, else `POLOS_STORE`, else `.polos/polos.db`. SIGTERM and Ctrl-C drain: nothing
-new is taken, what runs may end within `--drain` seconds, and what does not goes on in another worker. A second signal
-ends the process at once; nothing is lost by that either.
+It works on the embedded store: `--store`, else `POLOS_STORE`, else `.polos/polos.db`. Where the environment describes a
+stack (`polos.adapters.aws.settings`), it is a container that takes the messages of that stack, by long polling.
+
+SIGTERM and Ctrl-C drain: nothing new is taken, what runs may end within `--drain` seconds, and what does not goes on in
+another worker. A second signal ends the process at once; nothing is lost by that either.
+
+Exit codes: 0 stopped in good order; 2 the code cannot be loaded; 3 the store cannot be used; 75 a sync step went on
+after its timeout, and could be stopped only with its process: start it again.
 """
 
 from __future__ import annotations
@@ -16,11 +21,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from polos.core.definitions import registry
 from polos.entry.embedded import DEFAULT_STORE, Embedded
@@ -31,6 +36,9 @@ from polos.errors import CannotLoad, PolosError, StoreError
 DRAIN_SECONDS: Final = 30.0
 EXIT_BAD_INPUT: Final = 2
 EXIT_STORE: Final = 3
+EXIT_STUCK: Final = 75
+LOOK_SECONDS: Final = 0.5
+"""Between looks whether the worker has to end by itself."""
 
 log = logging.getLogger("polos.worker")
 
@@ -75,15 +83,71 @@ class Worker:
             raise
 
     def run_blocking(self) -> None:
-        """Work until `stop()`."""
-        embedded = Embedded(self._store, project=self._project, threads=self._threads)
+        """Work until `stop()`.
+
+        Raises:
+            StoreError: The store cannot be used, or not any more.
+            StepStuck: A step can only be stopped with this process.
+        """
+        runtime = self._open()
         try:
-            names = ", ".join(definition.id for definition in registry)
-            log.info("working on %s: %s", embedded.store.database.path, names)
-            self._stop.wait()
+            log.info("working on %s: %s", runtime.place, ", ".join(definition.id for definition in registry))
+            while not self._stop.wait(LOOK_SECONDS) and not runtime.broken and not runtime.stuck:
+                pass
             log.info("stopping: waiting up to %.0f s for what is running", self._drain)
         finally:
-            embedded.close(drain_seconds=self._drain)
+            runtime.close(drain_seconds=self._drain)
+        if runtime.broken:
+            raise runtime.broken
+        if runtime.stuck:
+            raise StepStuck(runtime.stuck)
+
+    def _open(self) -> Runtime:
+        if self._store is None and not os.environ.get("POLOS_STORE") and in_a_stack(os.environ):
+            from polos.entry.container import open_container  # noqa: PLC0415 (boto3, only where there is a stack)
+
+            return open_container(os.environ, project=self._project, threads=self._threads)
+        return Embedded(self._store, project=self._project, threads=self._threads)
+
+
+class StepStuck(PolosError):
+    """A sync step did not stop at its timeout. It is recorded as failed; only the end of its process stops it."""
+
+    code = "step_stuck"
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        super().__init__(
+            f"a sync step did not stop at its timeout ({', '.join(addresses)}): this process ends; start it again. Let "
+            "the step look at a deadline of its own, or make it async"
+        )
+
+
+class Runtime(Protocol):
+    """What a worker process keeps running: `Embedded`, or `Container`."""
+
+    @property
+    def place(self) -> str:
+        """What it works on, for people."""
+        ...
+
+    @property
+    def broken(self) -> StoreError | None:
+        """Why it has stopped by itself, if it has."""
+        ...
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        """Steps that went on after their timeout."""
+        ...
+
+    def close(self, *, drain_seconds: float) -> None:
+        """Stop."""
+        ...
+
+
+def in_a_stack(environ: Mapping[str, str]) -> bool:
+    """Whether the environment describes a stack on AWS."""
+    return "POLOS_LOG_TABLE" in environ
 
 
 def load_all(sources: Iterable[str]) -> list[str]:
@@ -135,7 +199,7 @@ def stopped_by_signals(worker: Worker) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m polos.runtime.worker`: the exit code is 0, 2 (the code cannot be loaded) or 3 (the store)."""
+    """`python -m polos.runtime.worker`. Gives the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.INFO,
@@ -153,8 +217,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.verbose:
             log.exception("the worker cannot run")
         sys.stderr.write(f"polos: {error}\n")
-        return EXIT_STORE if isinstance(error, StoreError) else EXIT_BAD_INPUT
+        return exit_code(error)
     return 0
+
+
+def exit_code(error: PolosError) -> int:
+    """The code that a worker process ends with."""
+    match error:
+        case StoreError():
+            return EXIT_STORE
+        case StepStuck():
+            return EXIT_STUCK
+        case _:
+            return EXIT_BAD_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:
