@@ -56,6 +56,7 @@ class Turn:
         self.steps = host.runner()
         self.running: dict[str, Job] = {}
         self.used = 0
+        self.again = False
         self.meta: Meta | None = None
         self.generation = 0
         self._info: StartInfo | None = None
@@ -67,6 +68,7 @@ class Turn:
     def open(self) -> None:
         """Read the journal up to its tail."""
         self.journal = self.host.read_journal(self.ports, self.project, self.execution)
+        self.again = any(self.journal.positions(token) for token in self.tokens)
 
     def close(self) -> None:
         """Throw the replay away; keep the prefix of the journal for the next invocation."""
@@ -157,8 +159,17 @@ class Turn:
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def may_run(self) -> bool:
-        """Whether this invocation may begin one more step itself: news only dispatch, and time must be left."""
-        if self.dead or self.replay is None or not any(m.kind in RUNS_STEPS for m in self.messages):
+        """Whether this invocation may begin one more step itself: news only dispatch, and time must be left.
+
+        Nor may one whose message was handled before: a step that kills its process is tried as a message of its own,
+        whose receives are counted for it alone.
+        """
+        if (
+            self.dead
+            or self.again
+            or self.replay is None
+            or not any(m.kind in RUNS_STEPS for m in self.messages)
+        ):
             return False
         limit = self.replay.definition.steps_per_invocation
         if limit is not None and self.used >= limit:
