@@ -6,17 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from polos.core.definitions import Definition
 from polos.core.models import EventPayload, ExecutionHandle
 from polos.core.start import StartInfo
 from polos.core.step import encode_payload
-from polos.entry.embedded import Embedded
 from polos.errors import Conflict, NotFound
 from polos.features.streams import RunPage, read_run
 from polos.runtime.client_verbs import ClientVerbs
 from polos.runtime.control import UNCHANGED, Control, Filter
+from polos.runtime.executions import Meta
 from polos.runtime.service import Service, StartOptions
 from polos.runtime.topics import iso
 
@@ -26,10 +26,23 @@ READ_PAUSE: Final = 0.1
 T = TypeVar("T")
 
 
+class Beside(Protocol):
+    """A runtime in this process."""
+
+    @property
+    def service(self) -> Service:
+        """The requests of its project."""
+        ...
+
+    async def wait_async(self, execution: str, timeout: float | None = None) -> Meta:
+        """Wait until an execution has ended or stalled; `ResultTimeout` after `timeout` seconds."""
+        ...
+
+
 class EmbeddedClient(ClientVerbs):
     """What a program asks of the runtime beside it. Calls to the store run on threads."""
 
-    def __init__(self, embedded: Embedded) -> None:
+    def __init__(self, embedded: Beside) -> None:
         self._embedded = embedded
 
     @property

@@ -17,32 +17,28 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
 from polos.adapters.clock import VirtualClock
-from polos.core.codec import codec_for
 from polos.core.definitions import Definition, Queue, Registry
 from polos.core.definitions import registry as process_registry
 from polos.core.journal import Entry
-from polos.core.models import ExecutionHandle
 from polos.entry.identity import new_execution_id, new_token
-from polos.errors import ExecutionError, PolosError, ReplayMismatch
-from polos.features.streams import RunPage, read_run
+from polos.errors import PolosError, ReplayMismatch
 from polos.ports import Delivery, Ports
 from polos.runtime import names
 from polos.runtime.client import activate, deactivate
 from polos.runtime.executions import Meta
 from polos.runtime.host import Host, Settings
-from polos.runtime.publishing import NewEvent, Publisher
 from polos.runtime.schedules import apply_code
 from polos.runtime.service import Service
 from polos.runtime.steps import StepRunner
-from polos.runtime.topics import Event, Topics
+from polos.runtime.topics import Event
 from polos.runtime.workflow import start_options
+from polos.testing.client import HarnessClient
 from polos.testing.deaths import Deaths, Process
 
 PROJECT: Final = "test"
@@ -130,12 +126,11 @@ class Harness(ABC):
         self._host = Host(ports, registry, token=new_token, runner=_no_runner, settings=self.settings)
         self.service = Service(self._host, PROJECT, new_id=new_execution_id)
         self._known: tuple[list[Definition], dict[str, Queue]] = (list(registry), dict(registry.queues))
-        self._client: Any = None
+        self._client = HarnessClient(self)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._client = HarnessClient(self)
         activate(self._client)
         return self
 
@@ -176,12 +171,16 @@ class Harness(ABC):
             ExecutionFailed, ExecutionCancelled, ExecutionTimedOut, ExecutionStalled: It ended so.
             NothingHappens: It waits for something that only the test can bring: a resume, an event, a repair.
         """
+        return self.service.result(self.reach_end(_id(execution)))
+
+    def reach_end(self, execution: str) -> Meta:
+        """The same, for the record of the execution, or of the last one that it went on as. Stalled is an end too."""
         end = self.clock.now() + MOST_SECONDS
         while True:
             self.pump()
-            meta = self.service.latest(_id(execution))
+            meta = self.service.latest(execution)
             if meta.ended or meta.status == "stalled":
-                return self.service.result(meta)
+                return meta
             due = self._next_due()
             if due is None:
                 raise self._nothing_happens(meta)
@@ -190,6 +189,16 @@ class Harness(ABC):
                     f"execution {meta.info.execution} has not ended after {MOST_SECONDS / 86_400:.0f} days"
                 )
             self._go_to(due)
+
+    def go_on(self) -> bool:
+        """Deliver what is ready; if nothing is, let time pass until something is. False: nothing ever will be."""
+        if self.pump():
+            return True
+        due = self._next_due()
+        if due is None:
+            return False
+        self._go_to(due)
+        return True
 
     def pump(self) -> int:
         """Deliver what is ready until nothing is, without letting time pass; how many deliveries that were."""
@@ -235,9 +244,7 @@ class Harness(ABC):
 
     def publish(self, topic: str, data: Any = None, event_type: str = "") -> Event:
         """Publish an event to a topic."""
-        publisher = Publisher(self._host, PROJECT, Topics(self.service.ports, PROJECT))
-        text = codec_for(root="data").encode(data)
-        return publisher.publish(topic, [NewEvent(new_token(), event_type, text)])[0]
+        return self.service.publish(topic, [(event_type, data)])[0]
 
     # --- what a test looks at ---------------------------------------------------------------------------------------
 
@@ -345,51 +352,6 @@ class Harness(ABC):
             f"no time is due. It waits for {waits}. Bring it with resume(), publish(), cancel() or kick(), or let "
             "sweep() look for what was lost"
         )
-
-
-class HarnessClient:
-    """The client protocol over a harness, so that `await workflow.run(...)` works in a test."""
-
-    def __init__(self, harness: Harness) -> None:
-        self._harness = harness
-
-    async def start(self, workflow: Any, payload: Any, options: Any) -> Any:
-        """Start an execution."""
-        info = self._harness.service.start(workflow, payload, options)
-        handle = ExecutionHandle(
-            id=info.execution,
-            workflow_id=info.workflow,
-            root_workflow_id=info.root_workflow or info.workflow,
-            root_execution_id=info.root_execution or info.execution,
-            session_id=info.session,
-            user_id=info.user,
-        )
-        return handle.bind(self)
-
-    async def wait_result(self, execution_id: str, timeout: float | None) -> Any:
-        """Deliver until it has ended. The timeout is of virtual time, and so it is not looked at."""
-        del timeout
-        return await asyncio.to_thread(self._harness.finish, execution_id)
-
-    async def get_execution(self, execution_id: str) -> dict[str, Any]:
-        """An execution as a plain dict."""
-        service = self._harness.service
-        return service.describe(service.meta(execution_id))
-
-    async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> RunPage:
-        """Read a run; if nothing is new, deliver until it has ended, or until nothing more can happen."""
-        del wait
-        service = self._harness.service
-        page = read_run(service, execution_id, cursor)
-        if not page.events and not page.ended:
-            with suppress(ExecutionError):  # how it ended is told by `wait_result`
-                await asyncio.to_thread(self._harness.finish, execution_id)
-            page = read_run(service, execution_id, cursor)
-        return page
-
-    async def cancel_execution(self, execution_id: str) -> bool:
-        """Ask it to stop."""
-        return self._harness.cancel(execution_id)
 
 
 def _id(execution: Execution) -> str:

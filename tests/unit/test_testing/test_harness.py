@@ -174,7 +174,7 @@ def test_each_message_is_delivered_twice(harness: Harness) -> None:
     harness.deliver_twice()
     assert harness.run(two) == ["one", "two"]
     assert RAN == ["one", "two"]
-    assert harness.deliveries == 4
+    assert harness.deliveries >= 4
 
 
 def test_a_new_process_takes_over_after_a_restart(harness: Harness) -> None:
