@@ -236,7 +236,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Answer(refusal[0], {"Content-Type": "text/plain"}, refusal[1]))
             return
-        answer = self.server.api.answer(self._event(), can_stream=True)
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever sent it has hung up in the middle
+            self.close_connection = True
+            return
+        answer = self.server.api.answer(self._event(body), can_stream=True)
         if answer.stream is None:
             self._send(answer)
         else:
@@ -257,9 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, "a request names one Host"
         return None
 
-    def _event(self) -> dict[str, Any]:
+    def _event(self, body: bytes) -> dict[str, Any]:
         """The request as API Gateway would hand it over (HTTP API, payload 2.0)."""
-        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(f"//host{self.path}" if self.path.startswith("/") else self.path)
         headers: dict[str, str] = {}
         for name, value in self.headers.items():
@@ -278,8 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
             },
             "isBase64Encoded": False,
         }
-        if raw:
-            event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+        if body:
+            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         return event
 
     def _send(self, answer: Answer) -> None:
