@@ -23,7 +23,6 @@ APP = template(planned(definition("a", schedule="0 0 * * *")))
         ("WorkerDefault", {"MemorySize": 99_999}, "Lambda gives 128 to 10240"),
         ("WorkerDefault", {"Layers": ["l"] * 6}, "Lambda takes 5"),
         ("WorkerDefault", {"Environment": {"Variables": {"BIG": "x" * 4000}}}, "Lambda takes 4096"),
-        ("QueueDefault", {"VisibilityTimeout": 60}, "would be delivered twice"),
         ("QueueDefault", {"VisibilityTimeout": 99_999}, "SQS takes 0 to 43200"),
         ("QueueDefault", {"RedrivePolicy": {"maxReceiveCount": 2}}, "5 or more"),
         ("SourceDefault", {"ScalingConfig": {"MaximumConcurrency": 1}}, "2 to 1000"),
@@ -39,6 +38,14 @@ def test_what_aws_refuses_is_named_with_its_resource(
 ) -> None:
     document = merged(APP, {"Resources": {resource: {"Properties": properties}}})
     with pytest.raises(InvalidDefinition, match=rf"(?s){resource}: .*{says}"):
+        check(document)
+
+
+def test_a_queue_that_shows_a_message_again_while_its_function_runs_is_refused() -> None:
+    document = merged(APP, {"Resources": {"QueueDefault": {"Properties": {"VisibilityTimeout": 60}}}})
+    with pytest.raises(
+        InvalidDefinition, match=r"SourceDefault: the queue hides a message for 60 s.*delivered twice"
+    ):
         check(document)
 
 

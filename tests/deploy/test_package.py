@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import zipfile
@@ -192,12 +193,15 @@ def test_the_shipped_package_has_wheels_of_arm64_and_imports_all_of_the_function
 ) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", "from polos.cli import main; main()", "build", "examples.app", "--output", str(tmp_path)],
+        [
+            sys.executable, "-c", "from polos.cli import main; main()",
+            "build", "examples.app", "--output", str(tmp_path),
+        ],
         cwd=root, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = tmp_path / ".polos" / "package" / "arm64"
-    shared = [path for path in folder.rglob("*.so")]
+    shared = list(folder.rglob("*.so"))
     assert shared
     for path in shared:
         machine = int.from_bytes(path.read_bytes()[18:20], "little")
@@ -217,8 +221,6 @@ def test_the_shipped_package_has_wheels_of_arm64_and_imports_all_of_the_function
 
 def unresolved(folder: Path) -> set[str]:
     """Top-level imports of our own code in a package that are neither in it nor in Lambda's runtime."""
-    import ast  # noqa: PLC0415
-
     there = {path.name.removesuffix(".py") for path in folder.iterdir()} | set(sys.stdlib_module_names)
     there |= {"boto3", "botocore"}
     found: set[str] = set()

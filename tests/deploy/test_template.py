@@ -29,7 +29,7 @@ EVERYTHING = (
     definition("b", queue=Queue("mails", timeout=20, max_invocations=2), schedule="0 0 13 * 5"),
     definition(
         "c",
-        queue=Queue("net", vpc={"subnets": ["subnet-1"], "security_groups": ["sg-1"]}),
+        queue=Queue("net", vpc={"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]}),
         schedule=Schedule("0 7 * * *", timezone="Europe/Berlin", key="k${x}"),
         compute=Compute(
             policies=[
