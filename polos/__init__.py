@@ -55,28 +55,28 @@ if TYPE_CHECKING:
     from polos.errors import ExecutionFailed as ExecutionFailed
     from polos.errors import ExecutionStalled as ExecutionStalled
     from polos.errors import ExecutionTimedOut as ExecutionTimedOut
+    from polos.errors import Forbidden as Forbidden
     from polos.errors import InvalidDefinition as InvalidDefinition
     from polos.errors import InvalidPayload as InvalidPayload
+    from polos.errors import InvalidRequest as InvalidRequest
     from polos.errors import InvalidSchedule as InvalidSchedule
     from polos.errors import NonRetryable as NonRetryable
     from polos.errors import NotAllowedHere as NotAllowedHere
     from polos.errors import NotFound as NotFound
     from polos.errors import NotStorable as NotStorable
     from polos.errors import PolosError as PolosError
+    from polos.errors import RateLimited as RateLimited
     from polos.errors import ReplayMismatch as ReplayMismatch
     from polos.errors import ResultTimeout as ResultTimeout
-    from polos.errors import Forbidden as Forbidden
-    from polos.errors import InvalidRequest as InvalidRequest
-    from polos.errors import RateLimited as RateLimited
     from polos.errors import SecretMissing as SecretMissing
     from polos.errors import ServerError as ServerError
-    from polos.errors import TooLarge as TooLarge
-    from polos.errors import Unauthorized as Unauthorized
     from polos.errors import ServerUnreachable as ServerUnreachable
     from polos.errors import StepExecutionError as StepExecutionError
     from polos.errors import StoreError as StoreError
     from polos.errors import StoreTooNew as StoreTooNew
+    from polos.errors import TooLarge as TooLarge
     from polos.errors import TryAgain as TryAgain
+    from polos.errors import Unauthorized as Unauthorized
     from polos.errors import UnknownWorkflow as UnknownWorkflow
     from polos.errors import WaitTimeout as WaitTimeout
     from polos.features import batch as batch

@@ -13,7 +13,7 @@ from polos.errors import CannotLoad
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What an app describes. `modules`: dotted names, as the functions will import them. `secrets`: what they ask for."""
+    """What an app describes. `modules`: dotted names, as functions import them. `secrets`: what they ask for."""
 
     modules: tuple[str, ...]
     definitions: tuple[Definition, ...]

@@ -1,4 +1,4 @@
-"""Whom a cancellation concerns beside the execution itself: its children, and the one it has gone on as (rule 12); and when."""
+"""Whom a cancellation concerns beside the execution itself (rule 12): its children, and the one it has gone on as."""
 
 from __future__ import annotations
 
