@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import polos
 from polos.deploy.requirements import COMMAND_LINE, IN_THE_RUNTIME
 from polos.deploy.sources import LEFT_OUT, tree
 from polos.errors import InvalidDefinition
@@ -98,7 +97,7 @@ def package(
     new = directory.with_name(directory.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(wheels, new)
-    own = Path(polos.__file__).parent
+    own = Path(__file__).parents[1]
     for path, file in {**tree(own, own.parent, without=_NOT_IN_LAMBDA), **contents.files}.items():
         _place(new / path).write_bytes(file.read_bytes())
     for path, text in contents.texts.items():

@@ -157,7 +157,7 @@ class HttpTransport:
 
     def _client(self, httpx: Any) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
-        client: httpx.AsyncClient | None = self._clients.get(loop)
+        client = self._clients.get(loop)
         if client is None:
             timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
