@@ -82,8 +82,7 @@ def _consistent(meta: Meta, journal: Sequence[Entry], world: World) -> None:
     if any(later.at < earlier.at for earlier, later in pairwise(journal)):
         raise Failed(f"in {what} time goes back")
     for entry in journal:
-        message = world.sent.get(entry.by)
-        if message is None or message.execution != meta.info.execution:
+        if (entry.by, meta.info.execution) not in world.addressed:
             raise Failed(
                 f"{what}: {entry.identity} is by {entry.by!r}, which is no message to this execution"
             )

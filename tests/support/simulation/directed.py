@@ -28,13 +28,13 @@ from support.simulation.chance import Chance, Odds
 from support.simulation.checks import check
 from support.simulation.schedule import Failed
 from support.simulation.tasks import Task
-from support.simulation.world import HELD, PROJECT, Working, World
+from support.simulation.world import HELD, Working, World
 
 ROUNDS = 500
 
 
 class Stage:
-    """The world of one schedule. `steps`: steps per invocation. Workers stand before every port call."""
+    """The world of one schedule. Workers stand before every port call, and before a step begins and ends."""
 
     def __init__(self, registry: Registry) -> None:
         self.world = World(registry, Chance(Random(0), Odds(hurry=0.0)), gaps=True, traced=True)
@@ -209,8 +209,3 @@ class Stage:
     def identities(self, execution: str) -> list[str]:
         """What its journal holds, in order."""
         return [entry.identity for entry in self.world.journal(execution)]
-
-    @property
-    def project(self) -> str:
-        """The project everything belongs to."""
-        return PROJECT

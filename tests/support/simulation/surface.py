@@ -428,6 +428,17 @@ class Hops(Several):
             raise Failed(f"it is {meta.status} with {meta.result}, {meta.error}")
 
 
+class HopsCancelled(Hops):
+    """Cancelled at any time: the whole tree comes to rest, with what its executions have gone on as."""
+
+    def clients(self, world: World) -> list[Client]:
+        return [*super().clients(world), self._later(world, "0", world.service.cancel, within=120)]
+
+    def check_one(self, world: World, meta: Meta, journal: list[Entry]) -> None:
+        if meta.status != "cancelled":
+            super().check_one(world, meta, journal)
+
+
 async def failing(ctx: WorkflowContext) -> str:
     """Some children fail; their errors are what the parent sees."""
     try:
@@ -496,6 +507,7 @@ SURFACE: Final[dict[str, Scenario]] = {
         StepPlaces("stepPlaces", with_big_queue(), "heavy", count=3),
         States("states", stateful(), "counting", count=4),
         Hops("hops", registry_of(caller, hopping), "caller"),
+        HopsCancelled("hopsCancelled", registry_of(caller, hopping), "caller"),
         Paused("paused", registry_of(main, kid)),
         Failures("failures", registry_of(failing, broken), "failing"),
     )

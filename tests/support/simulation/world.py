@@ -156,6 +156,9 @@ class World:
         self.trace: list[str] | None = [] if traced else None
         self.sent: dict[str, Message] = {}
         self.senders: dict[str, tuple[str, ...]] = {}
+        self.addressed: set[tuple[str, str]] = (
+            set()
+        )  # token and execution: a cancellation is sent on with its token
         self.struck: Counter[str] = Counter()  # faults by the token of the message whose handling they hit
         self.begun: Counter[RunKey] = Counter()
         self.deliveries = self.refused = self.kicks = self.sweeps = 0
@@ -252,6 +255,7 @@ class World:
             self.say(task, _shown(call, result))
 
     def _note_sent(self, task: Task | None, message: Message) -> None:
+        self.addressed.add((message.token, message.execution))
         if message.token not in self.sent:
             self.sent[message.token] = message
             self.senders[message.token] = task.tokens if isinstance(task, Working) else ()
