@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from polos.core.failures import failure
 from polos.core.messages import Message, MessageKind
-from polos.errors import LeaseLost, PolosError, StoreTooNew, TryAgain
+from polos.errors import LeaseLost, NotFound, PolosError, StoreError, TryAgain
 from polos.ports import Delivery, Outgoing
 from polos.runtime import names
 from polos.runtime.engine import Engine
 from polos.runtime.host import Lease
+from polos.runtime.spilling import restored
 
 MAX_RECEIVES: Final = 5
 """Deliveries of a message that end in nothing before it is handled as a dead letter."""
@@ -30,13 +31,14 @@ log = logging.getLogger("polos.worker")
 class Batch:
     """Messages of one execution that are handled together, with their deliveries. `dead`: see rule 10.
 
-    Without messages: a body that nobody can read, to be thrown away, or to be left for a newer worker (`too_new`).
+    Without messages: a body that nobody can read, to be thrown away, or one that may be read `later`: by a newer
+    worker, or when the store is back.
     """
 
     messages: tuple[Message, ...]
     deliveries: tuple[Delivery, ...]
     dead: bool = False
-    too_new: bool = False
+    later: bool = False
 
 
 class Intake:
@@ -50,7 +52,7 @@ class Intake:
         alone: list[Batch] = []
         together: dict[tuple[str, str], list[tuple[Message, Delivery]]] = {}
         for delivery in deliveries:
-            message = _read(delivery)
+            message = self._read(delivery)
             if isinstance(message, Batch):
                 alone.append(message)
                 continue
@@ -64,10 +66,22 @@ class Intake:
         ]
         return alone + grouped
 
+    def _read(self, delivery: Delivery) -> Message | Batch:
+        """The message, or what becomes of one that cannot be read: it must not stop the others beside it."""
+        try:
+            return Message.decode(restored(delivery.body, self._engine.host.ports.blobs))
+        except (NotFound, StoreError) as error:
+            log.warning("queue %s: a message is left for later: %s", delivery.queue, error)
+            return Batch((), (delivery,), later=True)
+        except (ValueError, TypeError, RecursionError):
+            size = len(delivery.body)  # not the body: it may be anything, secrets included
+            log.error("queue %s: %d characters of no message, thrown away", delivery.queue, size)  # noqa: TRY400
+            return Batch((), (delivery,))
+
     def handle(self, batch: Batch, lease: Lease) -> bool:
         """Handle one batch. True: its deliveries may be acknowledged. `LeaseLost` is False too: they are not ours."""
         if not batch.messages:
-            return not batch.too_new
+            return not batch.later
         try:
             self._engine.handle(batch.messages, lease=lease, dead=batch.dead)
         except LeaseLost:
@@ -123,16 +137,3 @@ class Intake:
             "updated_at": int(host.ports.clock.now() * 1000),
         }
         return host.executions.replace(meta, position=meta.position, change=change) is not None
-
-
-def _read(delivery: Delivery) -> Message | Batch:
-    """The message, or what becomes of a delivery that cannot be read: one such must not stop the others beside it."""
-    try:
-        return Message.decode(delivery.body)
-    except StoreTooNew as error:
-        log.warning("queue %s holds a message that is left for a newer worker: %s", delivery.queue, error)
-        return Batch((), (delivery,), too_new=True)
-    except (ValueError, TypeError, RecursionError):
-        size = len(delivery.body)  # not the body: it may be anything, secrets included
-        log.error("queue %s: %d characters that are no message of polos, thrown away", delivery.queue, size)  # noqa: TRY400
-        return Batch((), (delivery,))

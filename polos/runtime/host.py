@@ -23,6 +23,7 @@ from polos.ports import Ports
 from polos.runtime import names
 from polos.runtime.executions import Executions
 from polos.runtime.logs import body_logger
+from polos.runtime.spilling import spilling
 from polos.runtime.steps import StepRunner
 from polos.runtime.tracing import Tracer
 
@@ -98,12 +99,12 @@ class Host:
         on_end: Callable[[str, str], None] | None = None,
         exclusive: Callable[[str], AbstractContextManager[Any]] | None = None,
     ) -> None:
-        self.ports = ports
+        self.ports = spilling(ports)
         self.registry = registry
         self.token = token
         self.runner = runner
         self.settings = settings
-        self.executions = Executions(ports.records)
+        self.executions = Executions(self.ports.records)
         self.logger = logger or body_logger()
         self.tracer = tracer
         self.on_end = on_end

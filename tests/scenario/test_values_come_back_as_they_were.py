@@ -131,6 +131,17 @@ async def has_a_talkative_child(ctx: WorkflowContext, payload: int) -> int:
     return len(await ctx.step.invoke_and_wait("child", talkative, payload))
 
 
+@workflow(id="echo")
+async def echo(ctx: WorkflowContext, payload: str) -> str:
+    return payload
+
+
+@workflow(id="passes-on")
+async def passes_on(ctx: WorkflowContext) -> str:
+    event = await ctx.step.suspend("send me something")
+    return await ctx.step.invoke_and_wait("child", echo, event["data"])
+
+
 @workflow(id="takes-an-order")
 async def takes_an_order(ctx: WorkflowContext, payload: Order) -> Order:
     payload.lines.append(Line(sku="free"))
@@ -196,15 +207,19 @@ def test_a_large_result_of_a_step(world: Harness, size: int) -> None:
     assert world.run(gives_much, size) == size
 
 
-@pytest.mark.xfail(reason="records and messages take less than journals, and do not spill", strict=True)
 @pytest.mark.parametrize("size", [500_000, 2_000_000])
 def test_a_large_payload_and_a_large_result(world: Harness, size: int) -> None:
     noise = give_noise(size)
     assert world.run(gives, noise) == noise
 
 
-@pytest.mark.xfail(
-    reason="the message that tells the parent takes up to 1 MiB, and does not spill", strict=True
-)
 def test_a_large_result_of_a_child(world: Harness) -> None:
     assert world.run(has_a_talkative_child, 2_000_000) == 2_000_000
+
+
+def test_a_large_answer_to_a_suspension_and_a_large_payload_of_a_child(world: Harness) -> None:
+    started = world.start(passes_on)
+    world.advance(60)
+    noise = give_noise(2_000_000)
+    started.resume("send me something", noise)
+    assert started.result() == noise

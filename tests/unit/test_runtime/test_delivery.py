@@ -68,7 +68,7 @@ def test_what_is_no_message_is_acknowledged_and_does_not_harm_its_neighbours(bod
 def test_a_message_of_a_newer_version_is_left_for_a_newer_worker_and_does_not_harm_its_neighbours() -> None:
     box = intake()
     batches = box.batches([delivery(TOO_NEW), delivery(news("a", "1"))])
-    (newer,) = [batch for batch in batches if batch.too_new]
+    (newer,) = [batch for batch in batches if batch.later]
     assert not box.handle(newer, Endless())
     assert ["1"] in [keys(batch) for batch in batches]
 
