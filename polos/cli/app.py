@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from polos.cli.build import build, diff
+from polos.cli.cost import cost
 from polos.cli.deploy import deploy, destroy, logs
 from polos.cli.resume import resume
 from polos.cli.run import run
 
-COMMANDS = (run, resume, build, diff, deploy, destroy, logs)
+COMMANDS = (run, resume, build, diff, deploy, destroy, logs, cost)
 
 app = typer.Typer(name="polos", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 

@@ -163,6 +163,11 @@ class MotoHarness:
         with self._lock:
             return self._schedules.fire_due() if self._schedules else 0
 
+    @property
+    def fired(self) -> int:
+        """How many messages schedules have sent so far."""
+        return self._schedules.fired if self._schedules else 0
+
     def advance(self, seconds: float) -> None:
         """Let time pass on a virtual clock, with every schedule firing at its own moment."""
         clock = self.clock
