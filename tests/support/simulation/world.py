@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from random import Random
 from typing import Any, Final, cast
 
@@ -17,7 +16,7 @@ from polos.core.journal import UNPAUSE, Entry
 from polos.core.loop import ReplayLoop
 from polos.core.messages import Message, MessageKind
 from polos.errors import LeaseLost, TryAgain
-from polos.ports import Delivery, Outgoing, Ports
+from polos.ports import Delivery, Outgoing
 from polos.runtime import names
 from polos.runtime.delivery import MAX_RECEIVES, Batch, Intake
 from polos.runtime.engine import Engine
@@ -28,6 +27,7 @@ from polos.testing.faults import Call, Crash
 from support.simulation.chance import Chance
 from support.simulation.steps import SimulatedRunner
 from support.simulation.tasks import Task
+from support.simulation.watching import short, shown, watched
 
 PROJECT: Final = "sim"
 HELD: Final = 1e6
@@ -151,7 +151,7 @@ class World:
         self.settings = settings or Settings()
         self.store = MemoryStore.virtual(choose=self.rng.randrange)
         self.store.queue.max_delay = max_delay
-        self.ports = self._watched(self.store.ports)
+        self.ports = watched(self.store.ports, self._around)
         self.task: Task | None = None
         self.trace: list[str] | None = [] if traced else None
         self.sent: dict[str, Message] = {}
@@ -187,15 +187,6 @@ class World:
         """Let others work before whoever runs now goes on."""
         if self.task is not None:
             self.task.stand(point)
-
-    def _watched(self, ports: Ports) -> Ports:
-        def watch(name: str) -> Any:
-            return _Port(getattr(ports, name), name, self._around)
-
-        return replace(
-            ports,
-            **{name: watch(name) for name in ("log", "records", "queue", "timers", "blobs")},
-        )
 
     def _around(self, call: Call, apply: Callable[[], Any]) -> Any:
         task = self.task
@@ -252,7 +243,7 @@ class World:
         for body in bodies:
             self._note_sent(task, Message.decode(body))
         if self.trace is not None:
-            self.say(task, _shown(call, result))
+            self.say(task, shown(call, result))
 
     def _note_sent(self, task: Task | None, message: Message) -> None:
         self.addressed.add((message.token, message.execution))
@@ -341,7 +332,7 @@ class World:
         working = Working(who, handle, process=process, batch=batch, lease=lease)
         process.at_work.append(working)
         self.kicks += sum(m.kind is MessageKind.KICK or m.key.startswith(UNPAUSE) for m in batch.messages)
-        self.say(working, f"takes it, of {_short(batch.messages[0].execution)}")
+        self.say(working, f"takes it, of {short(batch.messages[0].execution)}")
         return working
 
     def run(self, task: Task) -> None:
@@ -384,52 +375,3 @@ class World:
     def journal(self, execution: str) -> list[Entry]:
         """The entries of an execution."""
         return [Entry.decode(text) for text in self.store.log.read(names.journal(PROJECT, execution))]
-
-
-class _Port:
-    """A port with an eye on it."""
-
-    def __init__(self, port: object, name: str, around: Callable[[Call, Callable[[], Any]], Any]) -> None:
-        self._port = port
-        self._name = name
-        self._around = around
-
-    def __getattr__(self, attribute: str) -> Any:
-        target = getattr(self._port, attribute)
-        if not callable(target):
-            return target
-        name, around = f"{self._name}.{attribute}", self._around
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            return around(Call(name, args, kwargs), lambda: target(*args, **kwargs))
-
-        self.__dict__[attribute] = watched
-        return watched
-
-
-def _short(execution: str) -> str:
-    return execution[:5]
-
-
-def _shown(call: Call, result: Any) -> str:
-    match call.name:
-        case "log.append" | "log.publish":
-            at, entries = (
-                (call.args[1], call.args[2]) if call.name == "log.append" else (result, call.args[1])
-            )
-            heads = ", ".join(text.partition("\n")[0] for text in entries)
-            answer = "" if result is not False else "   REFUSED"
-            return f"{call.name} {call.args[0].rpartition('|')[2][:24]} at {at}: {heads}{answer}"
-        case "queue.send":
-            sent = [Message.decode(outgoing.body) for outgoing in call.args[1]]
-            return "sends " + ", ".join(
-                f"{m.kind.value} {m.key}@{m.attempt}/{m.token} to {_short(m.execution)}" for m in sent
-            )
-        case "records.write":
-            return f"records.write {[write.key.partition.partition('|')[2][:40] for write in call.args]} {result}"
-        case "log.read":
-            return (
-                f"log.read {call.args[0].rpartition('|')[2][:24]} from {call.args[1]}: {len(result)} entries"
-            )
-        case _:
-            return call.name
