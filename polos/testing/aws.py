@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from polos.adapters.aws.sqs import delivery_from_event
 from polos.adapters.clock import VirtualClock
-from polos.core.definitions import DEFAULT_QUEUE
+from polos.core.definitions import DEFAULT_QUEUE, Registry
+from polos.core.definitions import registry as process_registry
 from polos.entry.aws import AwsRuntime
 from polos.entry.functions import Functions
 from polos.runtime import names
@@ -60,8 +61,10 @@ class AwsHarness(Harness):
         **options: Any,
     ) -> None:
         clock = VirtualClock()
+        known: Registry = options.get("registry", process_registry)
+        own = sorted(set(known.queues) - {DEFAULT_QUEUE})
         self.account = MotoHarness(
-            queues=[DEFAULT_QUEUE, names.NEWS_QUEUE],
+            queues=[DEFAULT_QUEUE, names.NEWS_QUEUE, *own],
             dead_letters=names.DEAD_QUEUE,
             max_receives=MAX_RECEIVES,
             clock=clock,
