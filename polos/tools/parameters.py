@@ -13,7 +13,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from polos.core.codec import MISSING, parameter_annotation
-from polos.errors import InvalidDefinition
+from polos.errors import InvalidDefinition, NotStorable
 
 _KINDS: Final = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -73,11 +73,17 @@ class Parameters:
     def _own_model(self) -> type[BaseModel] | None:
         if len(self._parameters) != 1:
             return None
-        annotation = parameter_annotation(self._function, self._parameters[0].name)
+        annotation = self._annotation(self._parameters[0])
         return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
+    def _annotation(self, parameter: inspect.Parameter) -> Any:
+        try:
+            return parameter_annotation(self._function, parameter.name)
+        except NotStorable as error:
+            raise InvalidDefinition(f"the tool {self._name!r} cannot be described: {error}") from error
+
     def _definition(self, parameter: inspect.Parameter) -> tuple[Any, FieldInfo]:
-        annotation = parameter_annotation(self._function, parameter.name)
+        annotation = self._annotation(parameter)
         options: dict[str, Any] = {}
         if self._field(parameter.name) != parameter.name:
             options["alias"] = parameter.name
