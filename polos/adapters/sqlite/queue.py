@@ -75,9 +75,8 @@ class SqliteQueue:
         check_limit(limit)
         for queue in queues:
             check_name(queue, "queue")
-        found = self._claim(queues, self._look(queues), limit=limit, visibility=visibility)
-        if found or wait <= 0:
-            return found
+        if wait <= 0:
+            return self._claim(queues, self._look(queues), limit=limit, visibility=visibility)
         deadline = self._clock.monotonic() + wait
         with self._waiters.waiting(queues) as waiter:
             while True:
@@ -88,7 +87,10 @@ class SqliteQueue:
                 left = deadline - self._clock.monotonic()
                 if found or left <= 0 or waiter.dismissed:
                     return found
-                self._nap(waiter, seen, min(left, min(firsts, default=math.inf) - self._clock.now()))
+                self._nap(waiter, seen, min(left, min(firsts) - self._clock.now()))
+                hint, waiter.hint = waiter.hint, None
+                if hint is not None and (found := self._claim_from(hint, limit, visibility)):
+                    return found
 
     def dismiss(self) -> None:
         """Let those who wait in `receive` in this process return at once, with what they have: a worker stops."""

@@ -17,6 +17,8 @@ class Waiter:
     def __init__(self, queues: frozenset[str]) -> None:
         self.queues = queues
         self.dismissed = False
+        self.hint: str | None = None
+        """The queue for which it was woken last."""
         self._event = threading.Event()
 
     def wait(self, seconds: float) -> bool:
@@ -25,10 +27,11 @@ class Waiter:
         self._event.clear()
         return woken
 
-    def wake(self) -> bool:
-        """True if this made a difference."""
+    def wake(self, queue: str | None = None) -> bool:
+        """True if this made a difference. `queue` has something for it."""
         if self._event.is_set():
             return False
+        self.hint = queue
         self._event.set()
         return True
 
@@ -65,7 +68,7 @@ class Waiters:
         with self._lock:
             self.generation += 1
             for waiter in self._waiting if ready > 0 else ():
-                if queue in waiter.queues and waiter.wake():
+                if queue in waiter.queues and waiter.wake(queue):
                     ready -= 1
                     if ready == 0:
                         return
