@@ -102,7 +102,7 @@ def package_all(
     Args:
         requirements: The app's requirements, if they are not in requirements.txt or pyproject.toml of `root`.
         include: Files and directories below `root` that the app needs beside what it imports.
-        wheels: Where installed wheels are kept; `.polos/wheels` if None.
+        wheels: Where installed wheels are kept; `.polos/wheels` of the working directory if None.
 
     Raises:
         CannotPackage: A requirement without a wheel, a package that is too large.
@@ -128,7 +128,7 @@ def package_all(
                 place,
                 architecture=architecture,
                 runtime=options.runtime,
-                cache=wheels or root / ".polos" / "wheels",
+                cache=(wheels or Path(".polos") / "wheels").resolve(),
             )
         )
     return found

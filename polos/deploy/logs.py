@@ -35,7 +35,7 @@ class Logs:
     def __init__(self, clients: Clients, groups: Sequence[str]) -> None:
         self._logs = clients("logs")
         self._groups = sorted(groups)
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
 
     def read(self, since: int, *, execution: str = "") -> list[Line]:
         """Lines from `since` (epoch milliseconds) on that were not read before, the oldest first."""
@@ -48,6 +48,12 @@ class Logs:
             wanted["filterPattern"] = f'"{execution}"'
         for page in self._logs.get_paginator("filter_log_events").paginate(**wanted):
             for event in page["events"]:
-                if event["eventId"] not in self._seen and execution in event["message"]:
-                    self._seen.add(event["eventId"])
-                    yield Line(event["timestamp"], group, event["message"].rstrip(), event["eventId"])
+                line = Line(event["timestamp"], group, event["message"].rstrip(), _id(event))
+                if (group, line.id) not in self._seen and execution in line.text:
+                    self._seen.add((group, line.id))
+                    yield line
+
+
+def _id(event: dict[str, Any]) -> str:
+    """What tells a line from others of its group; emulators give none, and then a line said twice is shown once."""
+    return str(event.get("eventId") or f"{event['timestamp']}|{event['message']}")

@@ -146,14 +146,14 @@ class Stack:
         change = str(answer["Id"])
         while True:
             state = self._cloudformation.describe_change_set(ChangeSetName=change, StackName=self.name)
-            if state["Status"] == "CREATE_COMPLETE":
+            if state["Status"] == "CREATE_COMPLETE" and (state.get("Changes") or kind == "CREATE"):
                 return change
-            if state["Status"] == "FAILED":
+            if state["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 break
             self._sleep(self._poll)
         self._cloudformation.delete_change_set(ChangeSetName=change, StackName=self.name)
-        reason = state.get("StatusReason", "no reason was given")
-        if _NO_CHANGES.search(reason):
+        reason = state.get("StatusReason") or "no reason was given"
+        if state["Status"] == "CREATE_COMPLETE" or _NO_CHANGES.search(reason):
             return None
         raise StoreError(f"CloudFormation refuses the template of {self.name}: {reason}")
 
@@ -166,11 +166,14 @@ class Stack:
         if not keep_data and held["bucket"]:
             _unless_gone(lambda: empty_bucket(self._clients("s3"), held["bucket"]))
         self._delete_schedules(held["group"])
+        groups = [name for kind, name in self.resources().values() if kind == "AWS::Logs::LogGroup"]
         self._mark_told()
         self._cloudformation.delete_stack(StackName=self.name)
         failures = self._follow()
         if self.find() is not None:
             raise StoreError(f"stack {self.name} was not deleted:\n  " + "\n  ".join(failures))
+        for group in groups:  # what a function said while it was deleted may have made its group again
+            _unless_gone(lambda group=group: self._clients("logs").delete_log_group(logGroupName=group))  # type: ignore[misc]
         data = [held["logs"], held["records"], held["bucket"]]
         if keep_data:
             return [name for name in data if name]

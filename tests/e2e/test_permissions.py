@@ -61,8 +61,8 @@ async def use(deployed: Deployment) -> None:
         await client.publish_events("trades", [("trade", 1), ("trade", 2)])
         assert await client.wait_result(parent.id, 180) == [42, "waited", app.BIG, {"n": 1}]
         long = await app.long_wait.invoke(client, 60)
-        other = await app.large.invoke(client, "y" * app.BIG)
-        assert await client.wait_result(other.id, 90) == app.BIG
+        other = await app.large.invoke(client, "y" * 200_000)
+        assert await client.wait_result(other.id, 90) == 200_000
         await client.get_execution(other.id)
         await client.list_executions()
         await client.list_queues()
