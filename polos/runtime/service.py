@@ -120,7 +120,8 @@ class Service:
         execution = derived_id(self.project, definition.id, key) if key is not None else self._new_id(now)
         state = None
         if options.initial_state is not None:
-            state = codec_for(definition.state_schema, root="initial_state").encode(options.initial_state)
+            codec = codec_for(definition.state_schema, root="initial_state")
+            state = codec.encode(codec.coerce(options.initial_state))
         info = root_info(
             definition,
             project=self.project,

@@ -140,7 +140,8 @@ class Children(Verbs):
         definition = self._resolve(workflow)
         state = None
         if initial_state is not None:
-            state = codec_for(definition.state_schema, root="initial_state").encode(initial_state)
+            codec = codec_for(definition.state_schema, root="initial_state")
+            state = codec.encode(codec.coerce(initial_state))
         return ChildSpec(
             execution=derived_id(self._info.project, self._info.execution, *address),
             workflow=definition.id,
