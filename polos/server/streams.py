@@ -26,6 +26,8 @@ QUIET: Final = ": still here\n\n"
 END: Final = "event: end\ndata: {}\n\n"
 PAUSES: Final = (0.02, 0.25)
 """Seconds between two looks: the first ones, and when nothing comes for long."""
+MOMENT: Final = 0.001
+"""What is left of a wait that is not worth another look, and may be less than a clock can tell."""
 
 T = TypeVar("T")
 
@@ -69,7 +71,7 @@ def until(
     while True:
         found = look()
         left = deadline - clock.monotonic()
-        if left <= 0 or satisfied(found):
+        if left < MOMENT or satisfied(found):
             return found
         clock.sleep(min(pause, left))
         pause = min(pause * 1.5, pauses[1])
