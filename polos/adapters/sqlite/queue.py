@@ -100,7 +100,8 @@ class SqliteQueue:
         """See `polos.ports.Queue.extend`."""
         now = self._clock.now()
         number, claim = _handle(delivery)
-        held = self._database.run(_EXTEND, (now + visibility, number, claim, now)) == 1
+        with self._database.relaxed():
+            held = self._database.run(_EXTEND, (now + visibility, number, claim, now)) == 1
         if held:
             self.announce(delivery.queue, int(visibility <= 0))
         return held
@@ -108,7 +109,8 @@ class SqliteQueue:
     def delete(self, deliveries: Sequence[Delivery]) -> None:
         """See `polos.ports.Queue.delete`. With an outdated handle it does nothing."""
         if len(deliveries) == 1:
-            self._database.run(_DELETE, _handle(deliveries[0]))
+            with self._database.relaxed():  # lost, the message comes again
+                self._database.run(_DELETE, _handle(deliveries[0]))
             return
         with self._database.transaction():
             self._database.run_many(_DELETE, [_handle(delivery) for delivery in deliveries])
@@ -172,7 +174,12 @@ class SqliteQueue:
     def _claim_from(self, queue: str, limit: int, visibility: float) -> list[Delivery]:
         now = self._clock.now()
         claim = random.getrandbits(63)
-        rows = self._database.rows(_CLAIM, (now + visibility, claim, self._workers.own_id, queue, now, limit))
+        with (
+            self._database.relaxed()
+        ):  # lost with all that was done about the messages, it leaves them to be claimed
+            rows = self._database.rows(
+                _CLAIM, (now + visibility, claim, self._workers.own_id, queue, now, limit)
+            )
         return [
             Delivery(queue, body, f"{number}:{claim}", receives, sent_at)
             for _, number, body, receives, sent_at in sorted(rows)
