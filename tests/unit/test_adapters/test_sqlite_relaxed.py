@@ -1,4 +1,4 @@
-"""With durability "full" every commit waits for the disk, but for those of claims: they may be lost with what follows."""
+"""With durability "full" every commit waits for the disk, but for those of claims: they may be lost."""
 
 from __future__ import annotations
 
