@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from polos.errors import PolosError
 from polos.runtime.environment import StepEnvironment, inside
 
 GRACE_SECONDS = 2.0
+CLOSE_SECONDS = 3.0
 
 
 class StepTimedOut(PolosError):
@@ -77,6 +79,7 @@ class WorkerLoop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def submit(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> LoopTask:
         """Run a coroutine there; its task can be cancelled from any thread."""
@@ -86,15 +89,27 @@ class WorkerLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="polos-steps", daemon=True).start()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name="polos-steps", daemon=True
+                )
+                self._thread.start()
             return self._loop
 
     def close(self) -> None:
-        """Stop the loop; what runs on it is abandoned."""
+        """Stop the loop; what runs on it is abandoned. What is kept open between steps is closed."""
         with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
+            loop, self._loop = self._loop, None
+        if loop is not None and self._thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(CLOSE_SECONDS)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped. Connections are kept by async generators: they end with the loop."""
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    with suppress(Exception):  # a connection that does not end in time ends with the process
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), CLOSE_SECONDS))
 
 
 class LoopTask:

@@ -4,7 +4,8 @@
     agent = Agent(..., tools=[files, McpServer("search", url="https://mcp.example.com/mcp")])
 
 Nothing is connected where it is defined. When an agent begins, it asks the server what it has, once, and that is
-recorded; each call is an execution of its own, with a connection of its own. Needs the extra `mcp`.
+recorded; each call is an execution of its own. A program stays for a minute after its last call, an address is
+connected anew for each call. Needs the extra `mcp`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from polos.core.definitions import Definition, registry
 from polos.errors import InvalidDefinition, NonRetryable, PolosError
 from polos.runtime.workflow import queue_of
 from polos.tools.approval import ask_approval
+from polos.tools.keeping import KeptOpen
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """HTTP headers, or a function that gives them at each connection: where a key comes from the environment."""
 
 _TIMEOUT: Final = 60.0
+_IDLE: Final = 60.0
 
 
 class McpMissing(InvalidDefinition, NonRetryable):
@@ -92,6 +95,7 @@ class McpServer:
         self._only = None if tools is None else frozenset(tools)
         self._asks = approval == "always"
         self._timeout = timeout
+        self._kept = KeptOpen(self._open, idle=_IDLE)
         self.definition = Definition(
             id=f"mcp_{name}",
             function=self._body(),
@@ -161,18 +165,23 @@ class McpServer:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
         """A client of the server. What goes wrong on the way comes out as one of our errors."""
-        mcp = _load()
         try:
-            async with AsyncExitStack() as stack:
-                server = await self._server(mcp, stack)
-                client = mcp.Client(server, read_timeout_seconds=self._timeout, cache=None)
-                yield await stack.enter_async_context(client)
+            async with self._kept.use() if self._url is None else self._open() as client:
+                yield client
         except PolosError:
             raise
         except BaseExceptionGroup as group:
             raise self._mended(_first(group)) from group
         except Exception as error:
             raise self._mended(error) from error
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Any]:
+        mcp = _load()
+        async with AsyncExitStack() as stack:
+            server = await self._server(mcp, stack)
+            client = mcp.Client(server, read_timeout_seconds=self._timeout, cache=None)
+            yield await stack.enter_async_context(client)
 
     async def _server(self, mcp: Any, stack: AsyncExitStack) -> Any:
         if self._url is None:
