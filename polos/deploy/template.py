@@ -10,7 +10,6 @@ from polos.deploy.intrinsics import COMMENT, Resources, att, ref, sub
 from polos.deploy.plan import StackPlan
 
 TRANSFORMS: Final = ("AWS::LanguageExtensions", "AWS::Serverless-2016-10-31")
-_RETENTIONS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 
 
 def template(plan: StackPlan) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def template(plan: StackPlan) -> dict[str, Any]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": list(TRANSFORMS),
         "Description": f"Durable workflows of {plan.options.name}.",
-        "Parameters": _parameters(),
+        "Parameters": infra_toml("parameters.toml"),
         "Conditions": _conditions(),
         "Globals": {"Function": _globals(plan)},
         "Resources": _resources(plan),
@@ -47,62 +46,6 @@ def _resources(plan: StackPlan) -> Resources:
     for part in parts:
         found |= part
     return found
-
-
-def _parameters() -> dict[str, Any]:
-    return {
-        "Project": {
-            "Type": "String",
-            "Default": "default",
-            "AllowedPattern": "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
-            "Description": "The project of the schedules in the code; every stored name begins with its project.",
-        },
-        "DataDeletionPolicy": {
-            "Type": "String",
-            "Default": "Retain",
-            "AllowedValues": ["Delete", "Retain"],
-            "Description": "Whether tables and bucket outlive the stack.",
-        },
-        "LogRetentionDays": {
-            "Type": "Number",
-            "Default": 30,
-            "AllowedValues": list(_RETENTIONS),
-            "Description": "Days that the functions' logs are kept.",
-        },
-        "AlarmTopicArn": {
-            "Type": "String",
-            "Default": "",
-            "Description": "The SNS topic that alarms are sent to. Empty: they are only shown.",
-        },
-        "ApiAuth": {
-            "Type": "String",
-            "Default": "keys",
-            "AllowedValues": ["iam", "keys"],
-            "Description": "Who may call the API: holders of API keys, or of AWS credentials (SigV4, see IamAccess).",
-        },
-        "IamAccess": {
-            "Type": "String",
-            "Default": "{}",
-            "Description": 'With ApiAuth=iam: {"arn:aws:iam::111122223333:role/r": {"project": "p", "role": "run"}}',
-        },
-        "CorsOrigins": {
-            "Type": "CommaDelimitedList",
-            "Default": "",
-            "Description": "Origins of web pages that may call the API, like https://app.example. Empty: none.",
-        },
-        "ApiRate": {
-            "Type": "Number",
-            "Default": 200,
-            "MinValue": 1,
-            "Description": "Requests per second to the API, at most.",
-        },
-        "ApiBurst": {
-            "Type": "Number",
-            "Default": 400,
-            "MinValue": 1,
-            "Description": "Requests to the API at once, at most.",
-        },
-    }
 
 
 def _conditions() -> dict[str, Any]:
