@@ -10,10 +10,12 @@ import typer
 from polos.cli.build import build, diff
 from polos.cli.cost import cost
 from polos.cli.deploy import deploy, destroy, logs
+from polos.cli.dev import dev
 from polos.cli.resume import resume
+from polos.cli.retry import fork, retry
 from polos.cli.run import run
 
-COMMANDS = (run, resume, build, diff, deploy, destroy, logs, cost)
+COMMANDS = (run, resume, retry, fork, dev, build, diff, deploy, destroy, logs, cost)
 
 app = typer.Typer(name="polos", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 

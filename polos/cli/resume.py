@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,15 +33,20 @@ def resume(
     verbose: Verbose = False,
 ) -> None:
     """Go on with an execution: what was recorded does not run again. One that has ended is only reported."""
-    with embedded(store, project, work=False) as looking:
-        looking.service.meta(execution_id)
-        found = Target.parse(source).source if source else _remembered(looking, execution_id)
+    found = code_of(execution_id, source, store, project)
     load_source(found)
     settle_memory()
     with embedded(store, project) as runtime:
         meta = runtime.service.meta(execution_id)
         kicked = resume_here(runtime, execution_id, runtime.service.registry.get(meta.info.workflow))
         follow(runtime, execution_id, Manner(found, as_json, verbose), kicked=kicked)
+
+
+def code_of(execution_id: str, source: str | None, store: Path | None, project: str) -> str:
+    """Where the code of an execution is: what was named, else where `polos run` found it. `NotFound` without one."""
+    with embedded(store, project, work=False) as looking:
+        looking.service.meta(execution_id)
+        return Target.parse(source).source if source else _remembered(looking, execution_id)
 
 
 def resume_here(runtime: Embedded, execution_id: str, definition: Definition) -> int:
