@@ -23,20 +23,32 @@ from support.cloud import Cloud, Deployment, cloud, until
 
 pytestmark = pytest.mark.e2e
 
-# (role, statement) -> why nothing here breaks without it. A role "*" stands for all.
+# (kind of role, statement) -> why nothing here breaks without it; "*" stands for all.
 NOT_SEEN: dict[tuple[str, str], str] = {
     ("*", "WriteLogs"): "the emulator writes logs without asking for permission",
+    ("*", "ConsumeQueue"): "the emulator polls without the role; short functions extend no lease",
+    ("*", "HandScheduleRole"): "the emulator does not ask whether a role may be passed",
     ("*", "TellMissingValues"): "an error path: what a value that is gone is told as",
     ("*", "BuryAgain"): "an error path: a dead letter that cannot be recorded",
+    ("Dead", "*"): "an error path: a dead message may do whatever the living one would have done",
+    ("Sweeper", "ReadJournals"): "an error path: what has been silent for twenty minutes",
+    ("Sweeper", "ReadListedRecords"): "an error path: what has been silent for twenty minutes",
+    ("Sweeper", "ReadValues"): "an error path: what has been silent for twenty minutes",
+    ("Sweeper", "SendNews"): "an error path: what has been silent for twenty minutes",
+    ("Sweeper", "SendSteps"): "an error path: what has been silent for twenty minutes",
+    ("Schedule", "SendMessages"): "the emulator delivers schedules without taking on their role",
+    ("Schedule", "KeepUndelivered"): "the emulator delivers schedules without taking on their role",
+    ("Sweep", "WakeSweeper"): "the emulator delivers schedules without taking on their role",
+}
+RARE_ACTIONS = {
     (
-        "SweeperRole",
-        "ReadValues",
-    ): "an error path: the last entry of a silent journal was spilled to the bucket",
-    ("SweeperRole", "SendSteps"): "an error path: what is silent is kicked after twenty minutes",
-    ("SweeperRole", "SendNews"): "an error path: what is silent is kicked after twenty minutes",
-    ("ScheduleRole", "SendMessages"): "the emulator delivers schedules without taking on their role",
-    ("ScheduleRole", "KeepUndelivered"): "the emulator delivers schedules without taking on their role",
-    ("SweepRole", "WakeSweeper"): "the emulator delivers schedules without taking on their role",
+        "SetTimers",
+        "scheduler:GetSchedule",
+    ): "an error path: a timer that was made already, when the answer was lost",
+    (
+        "WriteRecords",
+        "dynamodb:ConditionCheckItem",
+    ): "a write that depends on a record which it leaves as it is",
 }
 
 
@@ -57,8 +69,12 @@ async def use(deployed: Deployment) -> None:
     url = f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
     async with PolosClient(url, key, "default") as client:
         parent = await app.parent.invoke(client, 21)
-        await client.publish_events("go-21", [("go", {"n": 1})])
+        while (await client.get_execution(parent.id))["status"] != "waiting":
+            await asyncio.sleep(0.2)
         await client.publish_events("trades", [("trade", 1), ("trade", 2)])
+        # Behind its children it waits for the event; what wakes it then has to read its journal.
+        await asyncio.sleep(10)
+        await client.publish_events("go-21", [("go", {"n": 1})])
         assert await client.wait_result(parent.id, 180) == [42, "waited", app.BIG, {"n": 1}]
         long = await app.long_wait.invoke(client, 60)
         other = await app.large.invoke(client, "y" * 200_000)
@@ -75,11 +91,12 @@ async def use(deployed: Deployment) -> None:
         await client.schedules("create", **key_of, cron="0 10 * * *", timezone="UTC", overlap="allow")
         await client.schedules("delete", **key_of)
         await client.cancel_execution(long.id)
+        functions = deployed.cloud.client("lambda")
+        for _ in range(2):  # the sweeper records the schedules of the code, unless a tick has just done so
+            await client.schedules("delete", workflow="every_minute", key="global")
+            name = _physical(deployed, "SweeperFunction")
+            await asyncio.to_thread(functions.invoke, FunctionName=name, Payload=b"{}")
     await asyncio.to_thread(deployed.ended, long.id)
-    functions = deployed.cloud.client("lambda")
-    await asyncio.to_thread(
-        functions.invoke, FunctionName=_physical(deployed, "SweeperFunction"), Payload=b"{}"
-    )
     sqs = deployed.cloud.client("sqs")
     await asyncio.to_thread(_put_to_dead_letters, deployed, sqs)
 
@@ -108,13 +125,22 @@ def _physical(deployed: Deployment, logical: str) -> str:
     return str(answer["StackResourceDetail"]["PhysicalResourceId"])
 
 
+def _kind(role: str) -> str:
+    """The kind of a role's function. All workers have the same statements; which of them an app uses is its own."""
+    return "Worker" if role.startswith("Role") else role.removesuffix("Role")
+
+
+def _excused(kind: str, sid: str) -> bool:
+    return bool({(kind, sid), ("*", sid), (kind, "*")} & set(NOT_SEEN))
+
+
 def _decisions(sky: Cloud) -> list[tuple[str, str, str, str, list[str]]]:
     """(role's logical id, action, resource, decision, statements) of what our functions asked for."""
     found = []
     for principal, action, resource, decision, sids in sky.decisions():
         role = re.search(rf"assumed-role/{STACK}-dev-([A-Za-z0-9]+)-", principal)
         if role:
-            found.append((role[1], action, resource, decision, sids))
+            found.append((_kind(role[1]), action, resource, decision, sids))
     return found
 
 
@@ -136,11 +162,7 @@ def test_taking_away_any_statement_would_break_something(guarded: Cloud) -> None
         if decision == "Allow" and len(sids) == 1
     }
     given = _given(guarded)
-    idle = sorted(
-        (role, sid)
-        for role, sid in given - needed
-        if (role, sid) not in NOT_SEEN and ("*", sid) not in NOT_SEEN
-    )
+    idle = sorted((kind, sid) for kind, sid in given - needed if not _excused(kind, sid))
     assert idle == [], "nothing used these: narrow the data in infra/policies.toml, or say here why not"
 
 
@@ -150,6 +172,7 @@ def test_every_action_of_a_statement_is_used_by_some_function(guarded: Cloud) ->
         (statement["Sid"], action) for _, statement in _statements(guarded) for action in statement["Action"]
     }
     excused = {sid for _, sid in NOT_SEEN}
+    given -= set(RARE_ACTIONS)
     assert sorted((sid, action) for sid, action in given - used if sid not in excused) == []
 
 
@@ -163,11 +186,13 @@ def _statements(sky: Cloud) -> Iterator[tuple[str, dict[str, Any]]]:
         logical = re.fullmatch(rf"{STACK}-dev-([A-Za-z0-9]+)-.*", role["RoleName"])
         if logical:
             document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="polos")["PolicyDocument"]
-            yield from ((logical[1], statement) for statement in document["Statement"])
+            yield from ((_kind(logical[1]), statement) for statement in document["Statement"])
 
 
 def test_the_list_of_exceptions_is_not_out_of_date(guarded: Cloud) -> None:
     given = _given(guarded)
     roles = {role for role, _ in given}
     for role, sid in NOT_SEEN:
-        assert any((each, sid) in given for each in (roles if role == "*" else {role})), (role, sid)
+        assert any(
+            (each, sid) in given or (role, sid) == (each, "*") for each in (roles if role == "*" else {role})
+        ), (role, sid)
