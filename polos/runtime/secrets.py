@@ -32,7 +32,7 @@ TTL_SECONDS: Final = 300.0
 MASK: Final = "********"
 DOTENV: Final = Path(".env")
 _REFERENCE: Final = re.compile(
-    r"(?:(?P<service>secretsmanager|ssm):)?(?P<id>[\w/+=.@:-]+)(?:#(?P<field>[^#]+))?", re.ASCII
+    r"(?:(?P<service>secretsmanager|ssm):)?(?P<id>[\w/+=.@:-]*[\w/+=.@-])(?:#(?P<field>[^#]+))?", re.ASCII
 )
 
 log = logging.getLogger("polos.secrets")
@@ -194,6 +194,12 @@ class Secret:
 
     def __format__(self, spec: str) -> str:
         return MASK
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"the secret {self._name!r} is not stored anywhere else: pass its name on")
