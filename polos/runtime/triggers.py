@@ -49,7 +49,9 @@ class TriggerRun:
         tail = max(0, self._ports.log.tail(self._log) - RECENT)
         for _ in range(ROUNDS):
             for entry in self._read(tail):
-                if entry["by"] == self._message.token:  # mine, of this delivery or an earlier one (rules 2 and 3)
+                if (
+                    entry["by"] == self._message.token
+                ):  # mine, of this delivery or an earlier one (rules 2 and 3)
                     self._start(tail, entry)
                 last, tail = entry, tail + 1
             if tail and last["by"] != self._message.token:

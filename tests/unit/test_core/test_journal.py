@@ -19,7 +19,11 @@ def test_an_entry_that_version_1_wrote_is_read_and_written_the_same(text: str) -
 def test_the_golden_entries_hold_what_they_say() -> None:
     start, done, retry, failed, signal, place, cancel, end = (Entry.decode(text) for text in STORED)
     assert (start.kind, start.value, (start.extra or {})["workflow"]) == (Kind.START, '{"x":1}', "w")
-    assert (done.address, done.started, done.value) == ("run:größe/#?", 1795000000100, '{"amount":12,"note":"ü"}')
+    assert (done.address, done.started, done.value) == (
+        "run:größe/#?",
+        1795000000100,
+        '{"amount":12,"note":"ü"}',
+    )
     assert retry.identity == "run:b@1"
     assert (failed.identity, failed.attempt) == ("run:b", 2)
     assert (signal.value, place.value) == ('{"data":{"approved":true}}', None)
@@ -56,4 +60,8 @@ def test_an_attempt_is_answered_by_its_own_failure_or_by_the_outcome_before_it()
 
 def test_entries_are_found_by_the_token_that_appended_them() -> None:
     journal = Journal([Entry(Kind.DONE, f"run:{i}", "odd" if i % 2 else "even", 1) for i in range(5)])
-    assert (journal.positions("odd"), journal.positions("even"), journal.positions("x")) == ([1, 3], [0, 2, 4], [])
+    assert (journal.positions("odd"), journal.positions("even"), journal.positions("x")) == (
+        [1, 3],
+        [0, 2, 4],
+        [],
+    )
