@@ -2,7 +2,7 @@
 
 Three kinds of records share a partition, one per queue and concurrency key:
 
-    head                  how many places are taken, when that changed last, and the number of the next arrival
+    head                  how many places are taken, and the number of the next arrival
     wish|execution|what   one wish: waiting -> held -> done; done is kept a while, so that a late try finds it
     wait|rank|arrival     the line, in order; its value is whom to wake
 
@@ -10,8 +10,8 @@ Whoever takes or joins writes the head in the same transaction, conditional on t
 back between the look and the write makes the write fail, and nobody joins a line that has just become free. A place is
 never handed to another: `pump` only wakes the first in line, whose own handler takes it and pumps on.
 
-A worker that loses its lease between the end of an execution and giving its place back would leak it: when nothing has
-moved for longer than any step may run, the first in line (the sweeper wakes it) gives back what ended executions hold.
+A worker that loses its lease between the end of an execution and giving its place back would leak it: whoever is first
+in line and looks again while all places are taken (the sweeper wakes it) gives back what ended executions hold.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from polos.runtime import names
 DONE_SECONDS: Final = 30 * 86_400.0
 ROUNDS: Final = 200
 TOP_RANK: Final = 500_000
-STUCK_SECONDS: Final = 1200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +119,21 @@ class Places:
         first = self._first(wish)
         turn = first is None if line is None else first is not None and first.key.sort == line
         if head["taken"] < wish.limit and turn:
-            held = json.dumps({"state": "held", "by": wish.by})
+            held = Put(
+                wish.key,
+                json.dumps({"state": "held", "by": wish.by}),
+                expect=record.version if record else ABSENT,
+                index={"status": self._held_by(wish)},
+            )
             writes: list[Put | Delete] = [
-                Put(self._head_key(wish), self._moved(head, head["taken"] + 1), expect=version),
-                Put(wish.key, held, expect=record.version if record else ABSENT),
+                Put(self._head_key(wish), json.dumps({**head, "taken": head["taken"] + 1}), expect=version),
+                held,
             ]
             if first is not None:
                 writes.append(Delete(first.key, expect=first.version))
             return True if self._ports.records.write(*writes) else None
         if line is not None:
-            stuck = turn and self._ports.clock.now() > head.get("moved", 0.0) + STUCK_SECONDS
-            return None if stuck and self._give_back_for_the_gone(wish) else False
+            return None if turn and self._give_back_for_the_gone(wish) else False
         line = f"wait|{TOP_RANK - wish.priority:06d}|{head['arrivals']:012d}"
         joined = self._ports.records.write(
             Put(self._head_key(wish), json.dumps({**head, "arrivals": head["arrivals"] + 1}), expect=version),
@@ -151,20 +154,21 @@ class Places:
         )
         writes: list[Put | Delete] = [
             done,
-            Put(self._head_key(wish), self._moved(head, taken), expect=version),
+            Put(self._head_key(wish), json.dumps({**head, "taken": taken}), expect=version),
         ]
         if state["state"] == "waiting":
             writes.append(Delete(Key(wish.partition, state["line"])))
         return self._ports.records.write(*writes)
 
-    def _moved(self, head: Mapping[str, Any], taken: int) -> str:
-        return json.dumps({**head, "taken": taken, "moved": self._ports.clock.now()})
+    def _held_by(self, wish: Wish) -> tuple[str, str]:
+        """Where the wishes that hold a place are listed, however many are kept that are done."""
+        return f"{wish.partition}|held", f"{wish.execution}|{wish.what}"
 
     def _give_back_for_the_gone(self, wish: Wish) -> bool:
         """Release what executions hold that have ended. True if there was something."""
         found, cursor = False, None
         while True:
-            page = self._ports.records.query(wish.partition, prefix="wish|", cursor=cursor)
+            page = self._ports.records.find("status", self._held_by(wish)[0], cursor=cursor)
             for record in page.records:
                 _, execution, what = record.key.sort.split("|", 2)
                 if json.loads(record.value)["state"] == "held" and self._gone(execution):
