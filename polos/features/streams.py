@@ -35,6 +35,7 @@ from polos.runtime.topics import Event
 FORMAT: Final = 1
 PAGE: Final = 500
 LONG_POLL_SECONDS: Final = 20.0
+_BEGINNINGS: Final = frozenset({"workflow_start", "agent_start", "tool_start"})
 _OVERLAP_MS: Final = 60_000
 """How far back descendants are looked for again: the index that knows them is some moments behind."""
 
@@ -116,7 +117,7 @@ class _Reader:
         if over:
             mine, ending = mine[:-1], mine[-1:]
         self._at.journals[self._execution] = self._read(self._execution) + len(own)
-        events = list(heapq.merge(mine, published, *sources, key=lambda event: event.created_at))
+        events = list(heapq.merge(mine, published, *sources, key=_order))
         if over and drained:
             events += ending
             self._at.over = True
@@ -205,6 +206,11 @@ class _Reader:
             data=data,
             created_at=datetime.fromtimestamp(event.at / 1000, UTC),
         )
+
+
+def _order(event: StreamEvent) -> tuple[datetime, bool]:
+    """By time; within a millisecond, an execution begins before anything is told of it."""
+    return event.created_at, event.event_type not in _BEGINNINGS
 
 
 # --- cursors --------------------------------------------------------------------------------------------------------
