@@ -320,6 +320,19 @@ class SecretMissing(PolosError):
 # --- workers ------------------------------------------------------------------------------------------------------
 
 
+class StepStuck(PolosError):
+    """A sync step did not stop at its timeout. It is recorded as failed; only the end of its process stops it."""
+
+    code = "step_stuck"
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = tuple(addresses)
+        super().__init__(
+            f"a sync step did not stop at its timeout ({', '.join(addresses)}): this process ends; start it again. Let "
+            "the step look at a deadline of its own, or make it async"
+        )
+
+
 class LeaseLost(PolosError):
     """This worker no longer owns the message it works on; it stops, and whoever owns it now goes on."""
 

@@ -1,4 +1,4 @@
-"""The command `polos`: one line per command. A command is a function in a module of its own."""
+"""The command `polos`: one line per command. A command is a function, loaded when it is called."""
 
 from __future__ import annotations
 
@@ -7,17 +7,30 @@ from typing import Annotated
 
 import typer
 
-from polos.cli.build import build, diff
-from polos.cli.cost import cost
-from polos.cli.deploy import deploy, destroy, logs
-from polos.cli.dev import dev
-from polos.cli.resume import resume
-from polos.cli.retry import fork, retry
-from polos.cli.run import run
+from polos.cli.lazy import LazyGroup
 
-COMMANDS = (run, resume, retry, fork, dev, build, diff, deploy, destroy, logs, cost)
 
-app = typer.Typer(name="polos", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+class Commands(LazyGroup):
+    """The commands of `polos`, and where each is."""
+
+    homes = {  # noqa: RUF012 (a constant of the class, declared so by its base)
+        "run": "polos.cli.run",
+        "resume": "polos.cli.resume",
+        "retry": "polos.cli.retry",
+        "fork": "polos.cli.retry",
+        "dev": "polos.cli.dev",
+        "build": "polos.cli.build",
+        "diff": "polos.cli.build",
+        "deploy": "polos.cli.deploy",
+        "destroy": "polos.cli.deploy",
+        "logs": "polos.cli.deploy",
+        "cost": "polos.cli.cost",
+    }
+
+
+app = typer.Typer(
+    name="polos", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+)
 
 
 def _version(value: bool) -> None:
@@ -37,7 +50,3 @@ def polos_command(
     Exit codes: 0 done; 1 the execution failed, was cancelled or timed out; 2 wrong usage or input; 3 the store cannot
     be used; 4 the execution stalled and goes on once that is mended; 130 interrupted, `polos resume` goes on.
     """
-
-
-for command in COMMANDS:
-    app.command()(command)

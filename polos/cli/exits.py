@@ -12,7 +12,6 @@ from typing import Final, ParamSpec
 
 import typer
 
-from polos.entry.worker import StepStuck
 from polos.errors import (
     CannotLoad,
     Conflict,
@@ -24,6 +23,7 @@ from polos.errors import (
     NotStorable,
     PolosError,
     ServerUnreachable,
+    StepStuck,
     StoreError,
     UnknownWorkflow,
 )

@@ -31,7 +31,7 @@ from polos.core.definitions import registry
 from polos.entry.embedded import DEFAULT_STORE, Embedded
 from polos.entry.loading import APP_FILES, default_source, load_source, named_sources
 from polos.entry.memory import settle_memory
-from polos.errors import CannotLoad, PolosError, StoreError
+from polos.errors import CannotLoad, PolosError, StepStuck, StoreError
 
 DRAIN_SECONDS: Final = 30.0
 EXIT_BAD_INPUT: Final = 2
@@ -108,18 +108,6 @@ class Worker:
 
             return open_container(os.environ, project=self._project, threads=self._threads)
         return Embedded(self._store, project=self._project, threads=self._threads)
-
-
-class StepStuck(PolosError):
-    """A sync step did not stop at its timeout. It is recorded as failed; only the end of its process stops it."""
-
-    code = "step_stuck"
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        super().__init__(
-            f"a sync step did not stop at its timeout ({', '.join(addresses)}): this process ends; start it again. Let "
-            "the step look at a deadline of its own, or make it async"
-        )
 
 
 class Runtime(Protocol):
