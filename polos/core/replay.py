@@ -64,6 +64,7 @@ class Replay:
         self._body = body
         self._loop = loop
         self._main: asyncio.Task[None] | None = None
+        self._begun = False
         self._cancelled_early = False
         self._signals: dict[str, Entry] = {}
         self._keys: dict[str, Where] = {}
@@ -147,6 +148,7 @@ class Replay:
             case Kind.DONE | Kind.FAILED | Kind.SIGNAL:
                 self._answer(entry)
             case Kind.START:
+                self._begun = True
                 extra = entry.extra or {}
                 self.limited = bool(extra.get("limited"))
                 self.awaits_state = bool(extra.get("awaits_state"))
@@ -349,7 +351,7 @@ class Replay:
     def _settle(self) -> None:
         if self.limited:
             self._settle_place(self.done_at is None and self._placed_steps > 0)
-        if self.paused and self.done_at is None:
+        if self.paused and self.done_at is None and self._begun:
             status = "paused"
         elif self._main is None or self.asked is not None:
             status = "queued"

@@ -65,6 +65,16 @@ def test_news_are_kept_meanwhile(world: Harness) -> None:
     assert started.result() == 3
 
 
+def test_a_pause_that_is_handled_before_the_start_holds(world: Harness) -> None:
+    started = world.start(asks_once)
+    Control(world.service).pause(started.id)
+    world.advance(3600)
+    assert (started.status, world.waits_for(started)) == ("paused", ["suspend:approve"])
+    Control(world.service).unpause(started.id)
+    world.advance(60)
+    assert started.status == "waiting"
+
+
 def test_it_may_be_paused_again_and_cancelled_meanwhile(world: Harness) -> None:
     started, control = world.start(asks_once), Control(world.service)
     for _ in range(3):
