@@ -107,11 +107,17 @@ class _Reader:
     def page(self) -> RunPage:
         if self._at.over:
             return RunPage([], _encode(self._at, self._execution), ended=True)
+        heard, drained = (
+            self._heard()
+        )  # before the journals: whatever tells of an execution stands behind its start
         own = self._entries(self._execution)
         over = has_ended(own)
         self._descendants(own)
         sources = [self._journal(one) for one in sorted(self._infos) if one != self._execution]
-        published, drained = self._published()
+        if over and drained:  # and after the end, for what was published between the two
+            more, drained = self._heard()
+            heard += more
+        published = [made for event in heard if (made := self._made(event)) is not None]
         ending: list[StreamEvent] = []
         mine = events_of(self._infos[self._execution], self._topic, own, self._read(self._execution))
         if over:
@@ -185,12 +191,12 @@ class _Reader:
 
     # --- the topic --------------------------------------------------------------------------------------------------
 
-    def _published(self) -> tuple[list[StreamEvent], bool]:
+    def _heard(self) -> tuple[list[Event], bool]:
         """What is new in the topic, and whether that was all."""
         events = self._service.topics.read(self._topic, self._at.topic, PAGE)
         if events:
             self._at.topic = events[-1].sequence
-        return [made for event in events if (made := self._made(event)) is not None], len(events) < PAGE
+        return events, len(events) < PAGE
 
     def _made(self, event: Event) -> StreamEvent | None:
         data = json.loads(event.data)
