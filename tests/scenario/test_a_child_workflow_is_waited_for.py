@@ -12,13 +12,13 @@ def work(name: str) -> str:
     return name.upper()
 
 
-@workflow(id="child")
+@workflow(id="waited-child")
 async def child(ctx: WorkflowContext, payload: dict[str, str]) -> str:
     await ctx.step.wait_for("a moment", seconds=5)
     return await ctx.step.run("work", work, payload["name"])
 
 
-@workflow(id="bad-child")
+@workflow(id="waited-bad-child")
 async def bad_child(ctx: WorkflowContext, payload: dict[str, str]) -> None:
     raise ValueError(f"not {payload['name']}")
 
@@ -26,7 +26,7 @@ async def bad_child(ctx: WorkflowContext, payload: dict[str, str]) -> None:
 @workflow(id="parent-of-two")
 async def parent_of_two(ctx: WorkflowContext) -> list[str]:
     first = await ctx.step.invoke_and_wait("first", child, {"name": "a"})
-    second = await ctx.step.invoke_and_wait("second", "child", {"name": "b"})
+    second = await ctx.step.invoke_and_wait("second", "waited-child", {"name": "b"})
     return [first, second]
 
 

@@ -14,7 +14,7 @@ def once_more() -> None:
     did("ran")
 
 
-@workflow(id="endless")
+@workflow(id="runaway-endless")
 async def endless(ctx: WorkflowContext) -> None:
     for number in itertools.count():
         await ctx.step.run(f"step-{number}", once_more)
@@ -25,7 +25,7 @@ async def matryoshka(ctx: WorkflowContext, payload: int) -> None:
     await ctx.step.invoke_and_wait("inner", "matryoshka", payload + 1)
 
 
-@workflow(id="long")
+@workflow(id="runaway-long")
 async def long(ctx: WorkflowContext) -> int:
     for number in range(40):
         await ctx.step.run(f"step-{number}", once_more)

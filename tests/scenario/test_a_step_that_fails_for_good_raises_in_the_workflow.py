@@ -21,7 +21,7 @@ def apologize(reason: str) -> str:
     return f"sorry: {reason}"
 
 
-@workflow(id="caught")
+@workflow(id="failure-caught")
 async def caught(ctx: WorkflowContext) -> str:
     try:
         return await ctx.step.run("charge", charge, 12, max_retries=1, base_delay=1)
@@ -29,7 +29,7 @@ async def caught(ctx: WorkflowContext) -> str:
         return await ctx.step.run("apologize", apologize, error.message)
 
 
-@workflow(id="seen")
+@workflow(id="failure-seen")
 async def seen(ctx: WorkflowContext) -> dict[str, object]:
     try:
         await ctx.step.run("charge", charge, 12, max_retries=0)
@@ -43,7 +43,7 @@ async def seen(ctx: WorkflowContext) -> dict[str, object]:
     return {}
 
 
-@workflow(id="uncaught")
+@workflow(id="failure-uncaught")
 async def uncaught(ctx: WorkflowContext) -> None:
     try:
         await ctx.step.run("charge", charge, 12, max_retries=0)
@@ -51,7 +51,7 @@ async def uncaught(ctx: WorkflowContext) -> None:
         did("finally")
 
 
-@workflow(id="raises")
+@workflow(id="failure-raises")
 async def raises(ctx: WorkflowContext) -> None:
     raise LookupError("no such order")
 

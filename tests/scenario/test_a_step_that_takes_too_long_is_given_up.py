@@ -34,7 +34,7 @@ def quick() -> str:
     return "in time"
 
 
-@workflow(id="slow")
+@workflow(id="too-slow")
 async def slow(ctx: WorkflowContext, payload: dict[str, str]) -> str:
     step = {"async": slow_async, "sync": slow_sync, "stubborn": stubborn}[payload["step"]]
     await ctx.step.run("slow", step, timeout=0.05, max_retries=int(payload.get("retries", "0")), base_delay=1)

@@ -16,7 +16,7 @@ def mark(what: str) -> None:
     did(what)
 
 
-@workflow(id="day")
+@workflow(id="wait-a-day")
 async def day(ctx: WorkflowContext) -> float:
     begun = await ctx.step.now("begun")
     await ctx.step.run("evening", mark, "evening")
@@ -25,14 +25,14 @@ async def day(ctx: WorkflowContext) -> float:
     return (await ctx.step.now("ended") - begun) / 3600_000
 
 
-@workflow(id="wait")
+@workflow(id="wait-some-seconds")
 async def wait(ctx: WorkflowContext, payload: dict[str, float]) -> float:
     begun = await ctx.step.now("begun")
     await ctx.step.wait_for("it", seconds=payload["seconds"])
     return (await ctx.step.now("ended") - begun) / 1000
 
 
-@workflow(id="until")
+@workflow(id="wait-until-then")
 async def until(ctx: WorkflowContext, payload: dict[str, datetime]) -> None:
     await ctx.step.wait_until("then", payload["when"])
 

@@ -87,7 +87,7 @@ def give_lock() -> object:
     return threading.Lock()
 
 
-@workflow(id="gives")
+@workflow(id="gives-back")
 async def gives(ctx: WorkflowContext, payload: Any) -> Any:
     first = await ctx.step.run("give", give, payload)
     await ctx.step.wait_for("a replay", seconds=1)
@@ -131,7 +131,7 @@ async def has_a_talkative_child(ctx: WorkflowContext, payload: int) -> int:
     return len(await ctx.step.invoke_and_wait("child", talkative, payload))
 
 
-@workflow(id="echo")
+@workflow(id="gives-echo")
 async def echo(ctx: WorkflowContext, payload: str) -> str:
     return payload
 
