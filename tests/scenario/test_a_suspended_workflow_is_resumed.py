@@ -12,7 +12,7 @@ def act(answer: str) -> str:
     return answer
 
 
-@workflow(id="asks-once")
+@workflow(id="asks-and-waits")
 async def asks(ctx: WorkflowContext) -> str:
     event = await ctx.step.suspend("approve", {"question": "may I?"})
     return await ctx.step.run("act", act, event["data"]["answer"])
