@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from polos.runtime.workflow import queue as queue
     from polos.runtime.workflow import workflow as workflow
     from polos.tools.ask_user import create_ask_user_tool as create_ask_user_tool
+    from polos.tools.mcp import McpServer as McpServer
     from polos.tools.tool import Tool as Tool
     from polos.tools.tool import tool as tool
     from polos.tools.web_search import WebSearchToolConfig as WebSearchToolConfig
@@ -142,6 +143,7 @@ _HOMES: Final[dict[str, str]] = {
     "InvalidSchedule": "polos.errors",
     "MaxStepsConfig": "polos.agents.conditions",
     "MaxTokensConfig": "polos.agents.conditions",
+    "McpServer": "polos.tools.mcp",
     "NonRetryable": "polos.errors",
     "NotAllowedHere": "polos.errors",
     "NotFound": "polos.errors",
