@@ -16,7 +16,7 @@ def work(what: str) -> None:
     did(what)
 
 
-@workflow(id="report", schedule=True)
+@workflow(id="tick-report", schedule=True)
 async def report(ctx: WorkflowContext, payload: SchedulePayload) -> SchedulePayload:
     await ctx.step.run("work", work, payload.timestamp.isoformat())
     return payload
@@ -43,7 +43,7 @@ def create(world: Harness, workflow: str, cron: str, **fields: str) -> None:
     world.service.schedule_action("create", workflow=workflow, cron=cron, **given)
 
 
-def payloads(world: Harness, workflow: str = "report") -> list[SchedulePayload]:
+def payloads(world: Harness, workflow: str = "tick-report") -> list[SchedulePayload]:
     metas = [world.service.meta(one.id) for one in of(world, workflow)]
     return [SchedulePayload.model_validate_json(meta.info.payload) for meta in metas]
 
@@ -55,7 +55,7 @@ def at(world: Harness, moment: str) -> None:
 def test_every_hour(tell) -> None:
     def story(world: Harness) -> object:
         hour = to_the_hour(world)
-        create(world, "report", "15 * * * *")
+        create(world, "tick-report", "15 * * * *")
         world.advance(2.5 * 3600)
         world.advance(1800)
         return [payload.timestamp - hour for payload in payloads(world)]
@@ -65,47 +65,47 @@ def test_every_hour(tell) -> None:
 
 def test_no_tick_is_left_out_and_none_comes_twice(world: Harness) -> None:
     hour = to_the_hour(world)
-    create(world, "report", "*/10 * * * *")
+    create(world, "tick-report", "*/10 * * * *")
     world.deliver_twice()
     world.advance(3 * 3600 + 120)
     found = payloads(world)
     assert [p.timestamp for p in found] == [hour + timedelta(minutes=10 * n) for n in range(1, 19)]
-    assert {one.status for one in of(world, "report")} == {"completed"}
+    assert {one.status for one in of(world, "tick-report")} == {"completed"}
     assert set(effects().values()) == {1}
 
 
 def test_the_payload_tells_of_this_tick_the_last_and_the_next(world: Harness) -> None:
     hour = to_the_hour(world)
-    create(world, "report", "0 * * * *", timezone="Asia/Kolkata", key="k1")
+    create(world, "tick-report", "0 * * * *", timezone="Asia/Kolkata", key="k1")
     world.advance(2 * 3600)
     first, second = payloads(world)
     half = timedelta(minutes=30)
     assert (first.timestamp, first.last_timestamp) == (hour + half, None)
     assert (second.timestamp, second.last_timestamp) == (hour + 3 * half, hour + half)
     assert second.upcoming == hour + 5 * half
-    assert (second.timezone, second.key, second.schedule_id) == ("Asia/Kolkata", "k1", "report:k1")
+    assert (second.timezone, second.key, second.schedule_id) == ("Asia/Kolkata", "k1", "tick-report:k1")
 
 
 def test_pause_resume_change_and_delete(world: Harness) -> None:
     to_the_hour(world)
-    create(world, "report", "0 * * * *")
+    create(world, "tick-report", "0 * * * *")
     world.advance(3700)
     assert len(payloads(world)) == 1
-    world.service.schedule_action("pause", workflow="report", key="global")
+    world.service.schedule_action("pause", workflow="tick-report", key="global")
     world.advance(3 * 3600)
     assert len(payloads(world)) == 1
-    world.service.schedule_action("resume", workflow="report", key="global")
+    world.service.schedule_action("resume", workflow="tick-report", key="global")
     world.advance(3600)
     assert len(payloads(world)) == 2, "what was due meanwhile is not made up for"
-    create(world, "report", "0,30 * * * *")
+    create(world, "tick-report", "0,30 * * * *")
     world.advance(3600)
     assert len(payloads(world)) == 4
-    assert world.service.schedule_action("delete", workflow="report", key="global")
+    assert world.service.schedule_action("delete", workflow="tick-report", key="global")
     world.advance(86_400)
     assert len(payloads(world)) == 4
-    assert not world.service.schedule_action("delete", workflow="report", key="global")
+    assert not world.service.schedule_action("delete", workflow="tick-report", key="global")
     with pytest.raises(NotFound):
-        world.service.schedule_action("pause", workflow="report", key="global")
+        world.service.schedule_action("pause", workflow="tick-report", key="global")
 
 
 def test_overlap_is_skipped_per_key(world: Harness) -> None:
@@ -120,14 +120,14 @@ def test_overlap_is_skipped_per_key(world: Harness) -> None:
 def test_a_line_that_cannot_be_kept_is_refused(world: Harness) -> None:
     for cron in ("* * * *", "61 * * * *", "0 0 31 2 *"):
         with pytest.raises(InvalidSchedule):
-            create(world, "report", cron)
+            create(world, "tick-report", cron)
     with pytest.raises(InvalidSchedule):
-        create(world, "report", "0 * * * *", timezone="Mars/Olympus")
+        create(world, "tick-report", "0 * * * *", timezone="Mars/Olympus")
 
 
 def test_both_day_fields_mean_either_and_a_day_that_is_both_ticks_once(world: Harness) -> None:
     at(world, "2027-01-31T00:00:00+00:00")
-    create(world, "report", "0 12 1,5 * FRI")
+    create(world, "tick-report", "0 12 1,5 * FRI")
     world.advance(timedelta(days=13))
     days = [payload.timestamp.day for payload in payloads(world)]
     assert days == [1, 5, 12], "the 5th of February 2027 is a Friday: once"
@@ -154,7 +154,7 @@ def test_a_time_that_the_clock_change_leaves_out_has_no_tick_and_one_it_repeats_
 def test_one_bad_schedule_does_not_stop_the_others(world: Harness) -> None:
     to_the_hour(world)
     create(world, "long-report", "0 * * * *")
-    create(world, "report", "0 * * * *")
+    create(world, "tick-report", "0 * * * *")
     world.redeploy("long-report")
     world.advance(3700)
     assert len(payloads(world)) == 1

@@ -40,7 +40,7 @@ HUNDRED = ModelUsage.of(90, 10)
 
 
 @tool
-async def slow(ctx: WorkflowContext) -> str:
+async def slow_tool(ctx: WorkflowContext) -> str:
     """Take an hour."""
     await ctx.step.wait_for("hour", hours=1)
     return "done"
@@ -224,8 +224,8 @@ def test_a_budget_ends_the_run_with_what_there_is(
 
 def test_wall_time_counts_waits(world: Harness) -> None:
     one, fake = agent(
-        [turn("a", calls=[call("slow")]), turn("b", calls=[call("slow")]), "c"],
-        tools=[slow],
+        [turn("a", calls=[call("slow_tool")]), turn("b", calls=[call("slow_tool")]), "c"],
+        tools=[slow_tool],
         budget=Budget(seconds=5400),
     )
     result = ask(world, one)
