@@ -129,7 +129,9 @@ def cloud(*, auth: bool = False) -> Iterator[Cloud]:
             )  # fmt: skip
         endpoint = f"http://127.0.0.1:{port}"
         try:
-            until(lambda: emulators._answers(f"{endpoint}/_ministack/health"), "MiniStack answers")
+            until(
+                lambda: emulators._answers(f"{endpoint}/_ministack/health"), "MiniStack answers", patience=240
+            )
             yield Cloud(endpoint, process, log, auth=auth)
         finally:
             stop(process)
