@@ -19,7 +19,7 @@ from polos.core.codec import DoesNotFit, codec_for, plain_json
 from polos.core.definitions import Definition, Queue, Registry
 from polos.core.definitions import registry as process_registry
 from polos.core.models import EventPayload, ExecutionHandle, StreamEvent
-from polos.errors import InvalidPayload, NotStorable, PolosError, ResultTimeout
+from polos.errors import InvalidPayload, NotStorable, PolosError, ResultTimeout, TooLarge
 from polos.runtime.client_verbs import ClientVerbs, filters
 from polos.runtime.control import UNCHANGED
 from polos.runtime.http_transport import DEFAULT_PATIENCE, HttpTransport, Patience
@@ -186,6 +186,11 @@ class PolosClient(ClientVerbs):
 
     def _result(self, told: Mapping[str, Any]) -> Any:
         """The result with its types, where the workflow's code is here; else as plain JSON."""
+        if "result" in told.get("omitted", ()):
+            raise TooLarge(
+                f"the result of execution {told['id']} is too large for an answer of the API; let the workflow put it "
+                "into a bucket, and return its address"
+            )
         definition = self._registry.find(told["workflow_id"])
         text = (told.get("stored") or {}).get("result")
         return (

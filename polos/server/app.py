@@ -42,6 +42,9 @@ from polos.server.routing import Route, Table
 MAX_BODY: Final = 5 * 1024 * 1024
 """Bytes of a request: Lambda takes 6 MB, what is around the body included."""
 
+MAX_ANSWER: Final = 5_800_000
+"""Bytes of an answer of a Lambda function, what is around the body not counted."""
+
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -120,6 +123,12 @@ class Api:
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """A Lambda handler: API Gateway HTTP API (payload 2.0) and function URLs."""
         answer = self.answer(event, context.get_remaining_time_in_millis() / 1000)
+        size = len(answer.body.encode())
+        if size > MAX_ANSWER:
+            error = TooLarge(
+                f"the answer would take {size} bytes, and {MAX_ANSWER} can be sent; ask for less"
+            )
+            answer = self._problem(error, Request(dict(event)))
         return {
             "statusCode": answer.status,
             "headers": dict(answer.headers),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from polos.core.journal import Entry as JournalEntry
 from polos.core.start import StartInfo
@@ -23,6 +24,11 @@ from polos.server.models.executions import (
     Timeline,
 )
 from polos.server.values import to_outside
+
+LARGEST: Final = 5_000_000
+"""Bytes of payload and result in one answer. Lambda answers with up to 6 MB; the stored form comes quoted beside."""
+SHORT: Final = 4_000
+"""Bytes of a value in a timeline, which may have thousands."""
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -78,20 +84,37 @@ def summary(meta: Meta) -> Summary:
 def execution(service: Service, meta: Meta, *, stored: bool = False) -> Execution:
     """An execution. `stored`: with its payload and result as they are stored."""
     definition = service.registry.find(meta.info.workflow)
-    completed = meta.status == "completed"
+    kept, omitted = _fitting(meta, LARGEST // 3 if stored else LARGEST)
+    payload, result = kept.get("payload"), kept.get("result")
     return Execution(
         **_fields(meta),
-        payload=to_outside(meta.info.payload, definition.payload_codec if definition else None),
-        result=to_outside(meta.result, definition.result_codec if definition else None)
-        if completed
-        else None,
+        payload=to_outside(payload, definition.payload_codec if definition else None),
+        result=to_outside(result, definition.result_codec if definition else None),
         error=None if meta.error is None else dict(meta.error),
         copy_of=meta.info.copy_of,
         copies=list((meta.extra or {}).get("copies") or []),
-        stored=Stored(payload=meta.info.payload, result=meta.result if completed else None)
-        if stored
-        else None,
+        stored=Stored(payload=payload, result=result) if stored else None,
+        omitted=omitted,
     )
+
+
+def _fitting(meta: Meta, limit: int) -> tuple[dict[str, str], list[str]]:
+    """The values that fit into one answer, the result before the payload, and the names of those that do not."""
+    kept: dict[str, str] = {}
+    omitted = []
+    for name, text in _values(meta):
+        size = len(text.encode())
+        if size <= limit:
+            kept[name], limit = text, limit - size
+        else:
+            omitted.append(name)
+    return kept, omitted
+
+
+def _values(meta: Meta) -> Iterator[tuple[str, str]]:
+    if meta.status == "completed" and meta.result is not None:
+        yield "result", meta.result
+    yield "payload", meta.info.payload
 
 
 def entry(position: int, fact: JournalEntry) -> Entry:
@@ -125,6 +148,7 @@ def timeline(story: Story, now_ms: int) -> Timeline:
 
 
 def _operation(item: Item, now_ms: int) -> Operation:
+    size = None if item.value is None else len(item.value.encode())
     return Operation(
         address=item.address,
         verb=item.verb,
@@ -143,5 +167,6 @@ def _operation(item: Item, now_ms: int) -> Operation:
         ended_at=moment(item.ended),
         due_at=moment(item.due),
         child=item.child,
-        value=to_outside(item.value, None),
+        value=to_outside(item.value, None) if size is not None and size <= SHORT else None,
+        value_bytes=size,
     )

@@ -94,7 +94,10 @@ class Stored(BaseModel):
 
 
 class Execution(Summary):
-    """An execution. `payload` and `result` are plain JSON; `error` is what the journal keeps of it."""
+    """An execution. `payload` and `result` are plain JSON; `error` is what the journal keeps of it.
+
+    `omitted`: which of `payload` and `result` are too large for an answer, and left out.
+    """
 
     payload: Any = None
     result: Any = None
@@ -102,6 +105,7 @@ class Execution(Summary):
     copy_of: str | None = None
     copies: list[str] = []
     stored: Stored | None = None
+    omitted: list[str] = []
 
 
 class ExecutionPage(BaseModel):
@@ -180,7 +184,10 @@ class Attempt(BaseModel):
 
 
 class Operation(BaseModel):
-    """One operation of an execution, with its attempts. `child`: the execution it started or waits for."""
+    """One operation of an execution, with its attempts. `child`: the execution it started or waits for.
+
+    `value` is its result if that is short; `value_bytes` says how long it is.
+    """
 
     address: str
     verb: str
@@ -192,6 +199,7 @@ class Operation(BaseModel):
     due_at: datetime | None = None
     child: str | None = None
     value: Any = None
+    value_bytes: int | None = None
 
 
 class Timeline(BaseModel):

@@ -39,8 +39,8 @@ from polos.server.streams import fitting, until
 from polos.server.values import payload_from_outside, state_from_outside
 
 GROUP: Final = "Executions"
-MAX_PAYLOAD: Final = 256 * 1024
-"""Bytes of a payload as JSON: it is part of the execution's record, which takes up to 350 KB in all."""
+MAX_PAYLOAD: Final = 1024 * 1024
+"""Bytes of a payload as JSON: it comes with every look at the execution."""
 
 Id = Annotated[str, Path(description="The id of an execution.")]
 Text = Annotated[str | None, Query(max_length=400)]

@@ -1,6 +1,7 @@
 """Starting, looking, waiting and listing over the API."""
 
 import enum
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from polos import Queue, WorkflowContext, WorkflowState, workflow
-from support.api import Asker, World
+from polos.testing.event_source import LambdaContext
+from support.api import Asker, World, gateway_event
 
 
 class Size(enum.Enum):
@@ -312,6 +314,39 @@ def test_the_timeline_shows_attempts_and_what_is_under_way(world: World, ask: As
     (nap,) = ask("GET", f"/v1/executions/{waiting}/timeline").json["operations"]
     assert (nap["key"], nap["stage"]) == ("nap", "waiting")
     assert nap["due_at"] is not None
+
+
+def test_what_is_too_large_for_an_answer_is_left_out_and_named(world: World, ask: Asker) -> None:
+    @workflow(id="large")
+    async def large(ctx: WorkflowContext, payload: int) -> str:
+        await ctx.step.run("chunk", lambda: "y" * 10_000)
+        return "x" * payload
+
+    fits, too_large = started(ask, "large", 1_500_000), started(ask, "large", 6_000_000)
+    world.harness.pump()
+    told = ask("GET", f"/v1/executions/{fits}", query="stored=true").json
+    assert (len(told["result"]), told["omitted"]) == (1_500_000, [])
+    told = ask("GET", f"/v1/executions/{too_large}", query="stored=true").json
+    assert (told["status"], told["result"], told["omitted"]) == ("completed", None, ["result"])
+    assert told["payload"] == 6_000_000
+    (chunk,) = ask("GET", f"/v1/executions/{fits}/timeline").json["operations"]
+    assert (chunk["value"], chunk["value_bytes"]) == (None, 10_002)
+
+
+def test_an_answer_that_no_gateway_takes_is_a_problem_instead(world: World, ask: Asker) -> None:
+    @workflow(id="large")
+    async def large(ctx: WorkflowContext, payload: int) -> None:
+        await ctx.step.run("chunk", lambda: "y" * payload)
+
+    execution = started(ask, "large", 7_000_000)
+    world.harness.pump()
+    journal, headers = f"/v1/executions/{execution}/journal", {"authorization": f"Bearer {ask.key}"}
+    event = gateway_event("GET", journal, query="after=1", headers=headers)
+    told = world.api.handle(
+        event, LambdaContext(world.harness.clock, world.harness.clock.now() + 9, "api", "r")
+    )
+    assert told["statusCode"] == 413
+    assert json.loads(told["body"])["code"] == "too_large"
 
 
 def test_a_result_whose_code_is_gone_is_told_as_it_is_stored(world: World, ask: Asker) -> None:

@@ -70,8 +70,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(ask: Asker) -> No
     assert (told.status, told.code) == (413, "too_large")
 
 
-def test_a_payload_that_no_record_holds_is_refused(ask: Asker) -> None:
-    told = start(ask, json.dumps({"workflow_id": "echo", "payload": {"a": "x" * 300_000}}))
+def test_a_payload_that_is_too_large_is_refused(ask: Asker) -> None:
+    told = start(ask, json.dumps({"workflow_id": "echo", "payload": {"a": "x" * 1_100_000}}))
     assert (told.status, told.code) == (413, "too_large")
 
 
