@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,7 +24,7 @@ class Shortened(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    v: int = 1
+    v: Literal[1] = 1
     cut: int
     summary: str
     tokens: int

@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from polos.core.codec import Codec, DoesNotFit, codec_for
-from polos.errors import NotStorable
+from polos.errors import NotStorable, StoreTooNew
 from polos.llm import types as llm
+
+FORMAT: Final = 1
 
 
 class Usage(BaseModel):
@@ -110,7 +112,7 @@ class ResultCodec(Codec[AgentResult]):
 
     def encode(self, value: AgentResult) -> str:
         """See `Codec.encode`."""
-        data = value.model_dump(mode="json", exclude={"result"})
+        data = {"v": FORMAT, **value.model_dump(mode="json", exclude={"result"})}
         typed = self._output is not None and value.result_schema is not None
         text = self._output.encode(value.result) if typed and self._output else _PLAIN.encode(value.result)
         return json.dumps({**data, "result": json.loads(text)}, ensure_ascii=False, separators=(",", ":"))
@@ -118,12 +120,16 @@ class ResultCodec(Codec[AgentResult]):
     def decode(self, text: str) -> AgentResult:
         """See `Codec.decode`."""
         try:
-            data = json.loads(text)
+            data = dict(json.loads(text))
+            if data.pop("v", FORMAT) > FORMAT:
+                raise StoreTooNew(
+                    "the result of an agent was stored by a newer version of polos; upgrade this one"
+                )
             stored = json.dumps(data.pop("result", None))
             typed = self._output is not None and data.get("result_schema") is not None
             answer = self._output.decode(stored) if typed and self._output else _PLAIN.decode(stored)
             return AgentResult.model_validate({**data, "result": answer})
-        except (ValueError, AttributeError) as error:
+        except (ValueError, TypeError) as error:
             raise NotStorable(f"the text is no result of an agent: {error}", path="result") from error
 
     def round_trip(self, value: AgentResult) -> tuple[str, AgentResult]:
