@@ -16,24 +16,26 @@ from polos.ports import ABSENT, Key, Ports, Put
 
 KEPT_SECONDS: Final = 86_400.0
 ROUNDS: Final = 200
+LATE_SECONDS: Final = 5.0
+"""Who comes so much later than its time, its process having died, takes a new one: others have theirs around now."""
 
 
 def reserve(ports: Ports, partition: str, limit: RateLimit, who: str) -> float:
-    """The time (epoch seconds) at which `who` may start: now or later. A repeat gives the same time."""
+    """The time (epoch seconds) at which `who` may start: now or later. A repeat gives the same time, if in time."""
     own, times = Key(partition, f"granted|{who}"), Key(partition, "times")
     for attempt in range(ROUNDS):
+        now = ports.clock.now()
         granted = ports.records.get(own)
-        if granted is not None:
+        if granted is not None and float(granted.value) >= now - LATE_SECONDS:
             return float(granted.value)
         record = ports.records.get(times)
         last: list[float] = json.loads(record.value) if record else []
-        now = ports.clock.now()
         at = now if len(last) < limit.limit else max(now, last[-limit.limit] + limit.seconds)
         at = max([at, *last[-1:]])
         kept = [*last, at][-limit.limit :]
         written = ports.records.write(
             Put(times, json.dumps(kept), expect=record.version if record else ABSENT),
-            Put(own, repr(at), expect=ABSENT, expires_at=at + KEPT_SECONDS),
+            Put(own, repr(at), expect=granted.version if granted else ABSENT, expires_at=at + KEPT_SECONDS),
         )
         if written:
             return at
