@@ -6,14 +6,14 @@ from polos import Conflict, WorkflowContext, workflow
 from polos.runtime.control import Control
 from polos.testing.harness import Harness, Started
 from support.outcomes import ended
-from support.scenario import did, effects
+from support.scenario import did, effects, times
 
 at_work: list[Started] = []
 
 
 def work(number: int) -> int:
     did(f"step {number}")
-    if number == 1:
+    if number == 1 and times("step 1") == 1:
         Control(at_work[-1].harness.service).pause(at_work[-1].id)
     return number
 
