@@ -25,6 +25,7 @@ class Commands(LazyGroup):
         "destroy": "polos.cli.deploy",
         "logs": "polos.cli.deploy",
         "cost": "polos.cli.cost",
+        "keys": "polos.cli.keys",
     }
 
 
