@@ -127,8 +127,8 @@ class Control:
             root_workflow="",
             run_deadline=None if old.run_deadline is None else now + old.run_deadline - old.created_at,
         )
-        begun = service.host.token() if entries is None else self._origin(old.execution)
-        journal = [self._start(new, now, by=begun)]
+        by, at = (service.host.token(), now) if entries is None else self._begun(old.execution, now)
+        journal = [self._start(new, at, by=by)]
         journal += [_copied(entry, old.execution) for entry in entries or () if entry.kind in COPY_KINDS]
         log = names.journal(service.project, new.execution)
         for i in range(0, len(journal), CHUNK):
@@ -138,11 +138,13 @@ class Control:
         service.kick(new.execution)
         return new
 
-    def _origin(self, execution: str) -> str:
-        """The `by` of a copied start: what followed from it was done by the first of a chain of copies."""
-        log = names.journal(self._service.project, execution)
-        first = [Entry.decode(text) for text in self._service.ports.log.read(log, 0, 1)]
-        return _copied(first[0], execution).by if first else f"{COPIED}{execution}"
+    def _begun(self, execution: str, now: int) -> tuple[str, int]:
+        """The `by` and time of a copied start: those of the first of a chain of copies, so that `now` replays the same.
+
+        What followed from it was done by that execution.
+        """
+        start = next((entry for entry in self._entries(execution) if entry.kind is Kind.START), None)
+        return (f"{COPIED}{execution}", now) if start is None else (_copied(start, execution).by, start.at)
 
     def _start(self, info: StartInfo, now: int, *, by: str) -> Entry:
         extra = info.to_data(payload=False)
