@@ -60,7 +60,7 @@ class Deltas:
         self._writer: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._add("stream_start", {})
+        self._waiting.append(("stream_start", {}))  # goes with the first piece
         self._writer = asyncio.create_task(self._write())
         return self
 
@@ -115,7 +115,7 @@ class Deltas:
             self._wake.clear()
             self._full.clear()
             batch, self._waiting, self._bytes = self._waiting, [], 0
-            if batch:
+            if len(batch) > 1 or self._count or self._voids:
                 await self._publish(batch)
             if self._ended and not self._waiting:
                 return
@@ -131,6 +131,11 @@ class Deltas:
         finally:
             pause.cancel()
             full.cancel()
+
+    @property
+    def _voids(self) -> bool:
+        """Whether its beginning has to be told though it says nothing: an earlier attempt may have said something."""
+        return self._environment.attempt > 1
 
     async def _publish(self, batch: list[Event]) -> None:
         events = []

@@ -307,6 +307,7 @@ async def test_pieces_are_collected_between_writes() -> None:
         await pauses.acquire()
 
     async with Deltas(_as_environment(environment), step="llm:1", sleep=sleep) as deltas:
+        deltas.text("first")
         while not environment.writes:
             await asyncio.sleep(0)
         for piece in ("a", "b", "c"):
@@ -317,11 +318,11 @@ async def test_pieces_are_collected_between_writes() -> None:
         deltas.arguments("c1", ": 1}")
         deltas.call(ToolCall(call_id="c1", name="f", arguments='{"x": 1}'))
     kinds = [[kind for kind, _ in write] for write in environment.writes]
-    assert kinds == [["stream_start"], ["text_delta", "tool_call_delta", "tool_call"]]
+    assert kinds == [["stream_start", "text_delta"], ["text_delta", "tool_call_delta", "tool_call"]]
     (_, text), (_, arguments), (_, made) = environment.writes[1]
     assert (text["content"], arguments["arguments"]) == ("abc", '{"x": 1}')
     assert made["tool_call"]["function"] == {"name": "f", "arguments": '{"x": 1}'}
-    assert [text["index"], arguments["index"], made["index"]] == [1, 2, 3]
+    assert [text["index"], arguments["index"], made["index"]] == [2, 3, 4]
 
 
 async def test_a_kilobyte_does_not_wait_for_the_pause() -> None:
@@ -331,11 +332,23 @@ async def test_a_kilobyte_does_not_wait_for_the_pause() -> None:
         await pauses.acquire()
 
     async with Deltas(_as_environment(environment), step="llm:1", sleep=sleep) as deltas:
+        deltas.text("first")
         while not environment.writes:
             await asyncio.sleep(0)
         deltas.text("x" * 2000)
         while len(environment.writes) < 2:
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("attempt", "writes"), [(1, []), (2, [["stream_start"]])])
+async def test_silence_is_told_only_where_it_voids_what_was_said(
+    attempt: int, writes: list[list[str]]
+) -> None:
+    environment = Written()
+    environment.attempt = attempt
+    async with Deltas(_as_environment(environment), step="llm:1"):
+        pass
+    assert [[kind for kind, _ in write] for write in environment.writes] == writes
 
 
 async def test_a_store_that_fails_costs_the_readers_and_not_the_run(caplog: pytest.LogCaptureFixture) -> None:
