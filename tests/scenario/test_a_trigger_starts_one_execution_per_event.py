@@ -2,12 +2,17 @@
 
 from polos import BatchEventPayload, EventPayload, WorkflowContext, workflow
 from polos.testing.harness import Harness
-from support.outcomes import of, statuses
+from support.outcomes import of
 from support.scenario import did, effects
 
 
 def take(what: str) -> None:
     did(f"took {what}")
+
+
+def take_all(what: list[str]) -> None:
+    for one in what:  # how they fall into batches differs between tellings
+        take(one)
 
 
 @workflow(id="on-order", trigger_on_event="orders")
@@ -18,7 +23,7 @@ async def on_order(ctx: WorkflowContext, payload: EventPayload) -> int:
 
 @workflow(id="on-letters", trigger_on_event="letters", batch_size=3, batch_timeout_seconds=60)
 async def on_letters(ctx: WorkflowContext, payload: BatchEventPayload) -> list[int]:
-    await ctx.step.run("take", take, "+".join(str(event.data) for event in payload.events))
+    await ctx.step.run("take", take_all, [str(event.data) for event in payload.events])
     return [event.sequence_id for event in payload.events]
 
 
@@ -52,7 +57,7 @@ def test_in_batches(tell) -> None:
         world.service.publish("letters", [(None, number) for number in range(4)])
         world.advance(3000)
         taken = results(world, "on-letters")
-        return sorted(number for batch in taken for number in batch), statuses(world)
+        return sorted(number for batch in taken for number in batch)
 
     tell(story)
 

@@ -74,9 +74,7 @@ def endless(**settings: object) -> Agent:
 # --- conditions ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "condition", [max_steps(3), max_steps(count=3), max_steps(MaxStepsConfig(count=3))], ids=repr
-)
+@pytest.mark.parametrize("condition", [max_steps(3), max_steps(count=3), max_steps(MaxStepsConfig(count=3))])
 def test_max_steps_in_all_its_forms(world: Harness, condition: object) -> None:
     result = ask(world, endless(stop_conditions=[condition]))
     assert (result.total_steps, result.outcome, result.stopped_by, result.result) == (
@@ -92,7 +90,7 @@ def test_more_steps_than_the_default_may_be_allowed(world: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", [max_tokens(250), max_tokens(limit=250), max_tokens(MaxTokensConfig(limit=250))], ids=repr
+    "condition", [max_tokens(250), max_tokens(limit=250), max_tokens(MaxTokensConfig(limit=250))]
 )
 def test_max_tokens_counts_the_whole_run(world: Harness, condition: object) -> None:
     result = ask(world, endless(stop_conditions=[condition]))
@@ -107,7 +105,6 @@ def test_max_tokens_counts_the_whole_run(world: Harness, condition: object) -> N
         executed_tool(tool_names=["ping"]),
         executed_tool(ExecutedToolConfig(tool_names=["ping"])),
     ],
-    ids=repr,
 )
 def test_executed_tool_stops_behind_the_call(world: Harness, condition: object) -> None:
     result = ask(world, endless(stop_conditions=[condition]))
@@ -125,7 +122,6 @@ def test_all_named_tools_have_to_have_answered(world: Harness) -> None:
 @pytest.mark.parametrize(
     "condition",
     [has_text("wo"), has_text("one", "two"), has_text(texts=["two"]), has_text(HasTextConfig(texts=["two"]))],
-    ids=repr,
 )
 def test_has_text_stops_when_all_was_written(world: Harness, condition: object) -> None:
     assert ask(world, endless(stop_conditions=[condition])).total_steps == 2
