@@ -68,7 +68,9 @@ class Counter(WorkflowState):
 
 @pytest.fixture(autouse=True)
 def _defined() -> Iterator[None]:
-    known = {definition.id for definition in registry}
+    others = list(registry)  # those of other test modules, with ids of their own choice
+    for definition in others:
+        registry.remove(definition.id)
 
     @workflow(id="order")
     async def order(ctx: WorkflowContext, payload: Order) -> Receipt:
@@ -105,8 +107,9 @@ def _defined() -> Iterator[None]:
 
     yield
     for definition in list(registry):
-        if definition.id not in known:
-            registry.remove(definition.id)
+        registry.remove(definition.id)
+    for definition in others:
+        registry.add(definition)
 
 
 def _fail() -> None:
