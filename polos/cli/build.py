@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,18 +14,23 @@ from polos.cli.deploying import (
     Merge,
     Name,
     Output,
+    Region,
     Requirements,
     Runtime,
     Stage,
     Target,
     Tracing,
+    aws_refusals,
     built,
+    clients,
     options_of,
 )
 from polos.cli.exits import Exit, command
 from polos.cli.options import Verbose
 from polos.deploy.build import changes, package_all, write
 from polos.deploy.package import megabytes
+from polos.deploy.plan import Options
+from polos.deploy.render import stack_name
 
 
 @command
@@ -86,18 +92,49 @@ def _check(stale: list[str], sources: list[str]) -> None:
 def diff(
     apps: Apps = None,
     *,
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Compare with the stack in AWS, not with the files on disk.")
+    ] = False,
     stage: Stage = "dev",
     name: Name = None,
+    target: Target = "lambda",
     runtime: Runtime = "python3.13",
     tracing: Tracing = False,
     output: Output = Path(),
     merge: Merge = None,
+    region: Region = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show what `polos build` would change in template.yaml, handlers/ and samconfig.toml."""
+    """Show what `polos build` would change in its files, or `polos deploy` in the stack."""
     del verbose
-    sources, options = options_of(apps, name=name, stage=stage, runtime=runtime, tracing=tracing)
-    found = changes(built(sources, options, merge), output)
-    for text in found.values():
+    sources, options = options_of(
+        apps, name=name, stage=stage, target=target, runtime=runtime, tracing=tracing
+    )
+    found = built(sources, options, merge)
+    if deployed:
+        _diff_stack(found.document, options, region)
+        return
+    texts = changes(found, output)
+    for text in texts.values():
         typer.echo(text, nl=False)
-    typer.echo(f"{len(found)} file{'s' if len(found) != 1 else ''} would change", err=True)
+    typer.echo(f"{len(texts)} file{'s' if len(texts) != 1 else ''} would change", err=True)
+
+
+def _diff_stack(document: Mapping[str, Any], options: Options, region: str | None) -> None:
+    from polos.deploy.comparing import compare, read_template  # noqa: PLC0415 (only here)
+    from polos.deploy.stack import Stack  # noqa: PLC0415 (it loads botocore)
+
+    with aws_refusals():
+        stack = Stack(stack_name(options), clients(region))
+        before = read_template(stack.deployed_template()) if stack.find() else {}
+    if not before:
+        typer.echo(f"there is no stack {stack_name(options)} here; all of it is new", err=True)
+    found = compare(before, document)
+    for change in found:
+        for line in change.lines():
+            typer.echo(line)
+    typer.echo(
+        f"{stack_name(options)}: {len(found)} part{'s' if len(found) != 1 else ''} would change; "
+        "code is compared when it is packaged",
+        err=True,
+    )
