@@ -1,9 +1,29 @@
-"""What every test has: `async def test_...` runs in an event loop of its own, with no plugin and no shared state."""
+"""What every test has: `async def test_...` runs in an event loop of its own, and a module has its own definitions."""
 
 import asyncio
 import inspect
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from support.definitions import importing, only_of
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Keep what a test module defines apart from what the others do."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with importing(str(collector.nodeid)):
+        return (yield)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_definitions(request: pytest.FixtureRequest) -> Iterator[None]:
+    with only_of(request.module, request.node.nodeid):
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -68,10 +68,6 @@ class Counter(WorkflowState):
 
 @pytest.fixture(autouse=True)
 def _defined() -> Iterator[None]:
-    others = list(registry)  # those of other test modules, with ids of their own choice
-    for definition in others:
-        registry.remove(definition.id)
-
     @workflow(id="order")
     async def order(ctx: WorkflowContext, payload: Order) -> Receipt:
         return Receipt(payload, await ctx.step.run("total", lambda: len(payload.sizes)))
@@ -108,8 +104,6 @@ def _defined() -> Iterator[None]:
     yield
     for definition in list(registry):
         registry.remove(definition.id)
-    for definition in others:
-        registry.add(definition)
 
 
 def _fail() -> None:

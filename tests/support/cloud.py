@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,28 @@ from support import emulators
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("completed", "failed", "cancelled", "timed_out", "stalled")
 LAUNCHER = Path(__file__).with_name("ministack_launcher.py")
-PATIENCE = 90.0
+PATIENCE = 300.0
 SAM_TRANSLATOR = "1.115.0"
 
 
 class Cloud:
-    """A running MiniStack. `auth`: it enforces IAM; then `root` are the credentials of its owner."""
+    """A running MiniStack.
 
-    def __init__(self, endpoint: str, process: subprocess.Popen[bytes], log: Path, *, auth: bool) -> None:
+    `auth`: it enforces IAM; then the credentials here are those of the account's owner. `proxy`: what its functions
+    reach AWS through, and where faults are injected.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        *,
+        auth: bool,
+        proxy: emulators.Microburst | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self.proxy = proxy
         self.process = process
         self.log = log
         key, secret = ("test", "test") if auth else (emulators.ACCOUNT, "x")
@@ -100,9 +113,12 @@ def _python() -> Path:
 
 
 @contextmanager
-def cloud(*, auth: bool = False) -> Iterator[Cloud]:
-    """A MiniStack of one's own, until the block ends."""
-    port = emulators._free_port()
+def cloud(*, auth: bool = False, faults: bool = False) -> Iterator[Cloud]:
+    """A MiniStack of one's own, until the block ends.
+
+    `faults`: its functions ask AWS through a proxy that breaks what it is told to.
+    """
+    port, proxy_port = emulators._free_port(), emulators._free_port()
     python = _python()
     with tempfile.TemporaryDirectory(prefix="polos-cloud-") as folder:
         log = Path(folder) / "ministack.log"
@@ -122,24 +138,53 @@ def cloud(*, auth: bool = False) -> Iterator[Cloud]:
             "TMPDIR": folder,
             "IAM_DECISIONS": str(Path(folder) / "decisions.jsonl") if auth else "",
         }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(python), str(LAUNCHER)], env=environ, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+        if faults:
+            environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{proxy_port}"  # the functions inherit it
         endpoint = f"http://127.0.0.1:{port}"
-        try:
-            until(
-                lambda: emulators._answers(f"{endpoint}/_ministack/health"), "MiniStack answers", patience=240
-            )
-            yield Cloud(endpoint, process, log, auth=auth)
-        finally:
-            stop(process)
+        with (
+            _running([str(python), str(LAUNCHER)], log, environ) as process,
+            _microburst(endpoint, proxy_port, Path(folder)) if faults else nullcontext() as proxy,
+        ):
+            _wait_for(f"{endpoint}/_ministack/health", process, log)
+            yield Cloud(endpoint, process, log, auth=auth, proxy=proxy)
+
+
+@contextmanager
+def _microburst(upstream: str, port: int, folder: Path) -> Iterator[emulators.Microburst]:
+    endpoint, log = f"http://127.0.0.1:{port}", folder / "microburst.log"
+    command = [str(emulators._installed() / "microburst"), "--upstream", upstream]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    with _running(command, log, emulators._bare_environ()) as process:
+        _wait_for(f"{endpoint}/_microburst/health", process, log)
+        yield emulators.Microburst(endpoint)
+
+
+@contextmanager
+def _running(command: list[str], log: Path, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"the emulator ended instead of starting:\n{log.read_text()[-3000:]}")
+        return emulators._answers(url)
+
+    until(answers, f"{url} answers", patience=240)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a process and those it started."""
-    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:

@@ -6,13 +6,18 @@ import os
 import random
 import time
 
-from polos import BatchEventPayload, Queue, SchedulePayload, WorkflowContext, workflow
+from polos import Agent, BatchEventPayload, Queue, SchedulePayload, WorkflowContext, secret, tool, workflow
 
 BIG = 600_000
 """Characters that do not compress: a value that goes to the bucket."""
 
+MODEL_URL = os.environ.get("E2E_MODEL_URL", "")
+"""Where the model of the agent is: a fake one, on the machine of the tests."""
 
-@workflow(environment={"E2E_GREETING": "hello"})
+TOKEN = secret("e2e-token")
+
+
+@workflow(environment={"E2E_GREETING": "hello", "E2E_MODEL_URL": MODEL_URL})
 async def double(ctx: WorkflowContext, number: int) -> int:
     """A child."""
     return int(await ctx.step.run("double", lambda: number * 2))
@@ -87,3 +92,29 @@ async def greets(ctx: WorkflowContext) -> str:
 async def large(ctx: WorkflowContext, text: str) -> int:
     """A payload that no item of DynamoDB holds."""
     return int(await ctx.step.run("size", lambda: len(text)))
+
+
+@workflow
+async def asks_for_its_secret(ctx: WorkflowContext) -> int:
+    """How long the secret is. What it says stays where it is."""
+    return int(await ctx.step.run("length", lambda: len(TOKEN.get())))
+
+
+@tool
+async def stock(ctx: WorkflowContext, article: str) -> int:
+    """How many of an article there are.
+
+    Args:
+        article: Its name.
+    """
+    return len(article)
+
+
+clerk = Agent(
+    id="clerk",
+    provider="bedrock",  # boto3 speaks to it: the package grows by no SDK
+    model="anthropic.claude-sonnet-4-5",
+    provider_base_url=MODEL_URL or None,
+    system_prompt="You know what is in stock.",
+    tools=[stock],
+)
