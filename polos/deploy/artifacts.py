@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,22 +66,28 @@ class Artifacts:
             },
         )
 
-    def upload(self, file: Path, name: str) -> str:
-        """Upload unless an object of that name is there; its key. A name says what is in it: it has a hash."""
-        key = f"{self._prefix}/{name}"
+    def has(self, name: str) -> bool:
+        """Whether an object of that name is there. A package's name says what is in it: it has a hash."""
         try:
-            self._s3.head_object(Bucket=self.bucket, Key=key)
+            self._s3.head_object(Bucket=self.bucket, Key=self.key(name))
         except ClientError as error:
             if error.response["Error"]["Code"] not in _MISSING:
                 raise
-            self._s3.upload_file(str(file), self.bucket, key)
-        return key
+            return False
+        return True
+
+    def upload(self, file: Path, name: str) -> None:
+        """Upload a file."""
+        self._s3.upload_file(str(file), self.bucket, self.key(name))
+
+    def key(self, name: str) -> str:
+        """The key of this stack's object of that name."""
+        return f"{self._prefix}/{name}"
 
     def put(self, text: str, name: str) -> str:
         """Store a text; its key."""
-        key = f"{self._prefix}/{name}"
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
-        return key
+        self._s3.put_object(Bucket=self.bucket, Key=self.key(name), Body=text.encode())
+        return self.key(name)
 
     def url(self, key: str) -> str:
         """The address at which CloudFormation finds an object."""
@@ -111,19 +118,40 @@ def empty_bucket(s3: Any, bucket: str, *, prefix: str = "") -> int:
     return count
 
 
-def zip_directory(directory: Path, target: Path) -> str:
-    """Zip a package: the same files give the same bytes. The hash of its content."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def content_hash(directory: Path) -> str:
+    """What tells a package from others: names, modes and bytes of its files.
+
+    Compiled files do not count: they follow from their sources, and Python does not always write the same bytes.
+    """
     digest = hashlib.sha256()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for file in sorted(path for path in directory.rglob("*") if path.is_file()):
-            name, data = file.relative_to(directory).as_posix(), file.read_bytes()
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, data, zipfile.ZIP_DEFLATED)
-            digest.update(f"{len(name)}:{name}:{len(data)}:".encode())
+    for name, file in _files(directory):
+        if file.suffix != ".pyc":
+            data = file.read_bytes()
+            digest.update(f"{len(name)}:{name}:{_mode(file):o}:{len(data)}:".encode())
             digest.update(data)
     return digest.hexdigest()[:32]
+
+
+def zip_directory(directory: Path, target: Path) -> None:
+    """Zip a package: the same files give the same bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, file in _files(directory):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.external_attr = _mode(file) << 16
+            archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _files(directory: Path) -> list[tuple[str, Path]]:
+    """(name in the package, file), in order."""
+    return sorted(
+        (path.relative_to(directory).as_posix(), path) for path in directory.rglob("*") if path.is_file()
+    )
+
+
+def _mode(file: Path) -> int:
+    """Readable for all, and to be run if it is a program: Lambda runs functions as another user."""
+    return 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644
 
 
 def deployable(document: Mapping[str, Any], packages: Mapping[str, str]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from polos.deploy.artifacts import Artifacts, deployable, zip_directory
+from polos.deploy.artifacts import Artifacts, content_hash, deployable, zip_directory
 from polos.deploy.build import Build
 from polos.deploy.compute import code_uri
-from polos.deploy.package import Packaged
+from polos.deploy.package import Packaged, megabytes
 from polos.deploy.stack import Stack
 
 
@@ -39,11 +39,15 @@ def deploy(
     artifacts.ensure()
     places: dict[str, str] = {}
     for packaged in packages:
-        archive = root / ".polos" / "package" / f"{packaged.directory.name}.zip"
-        digest = zip_directory(packaged.directory, archive)
-        tell(f"package for {packaged.architecture}: {archive.stat().st_size / 1024 / 1024:.1f} MB zipped")
-        key = artifacts.upload(archive, f"{digest}.zip")
-        places[code_uri(built.plan, packaged.architecture)] = f"s3://{artifacts.bucket}/{key}"
+        name = f"{content_hash(packaged.directory)}.zip"
+        if artifacts.has(name):
+            tell(f"package for {packaged.architecture}: uploaded before")
+        else:
+            archive = root / ".polos" / "package" / f"{packaged.directory.name}.zip"
+            zip_directory(packaged.directory, archive)
+            tell(f"package for {packaged.architecture}: {megabytes(archive.stat().st_size)} zipped")
+            artifacts.upload(archive, name)
+        places[code_uri(built.plan, packaged.architecture)] = f"s3://{artifacts.bucket}/{artifacts.key(name)}"
     key = artifacts.put(deployable(built.document, places), "template.json")
     options = built.plan.options
     changed = stack.deploy(

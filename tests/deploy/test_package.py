@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from polos.deploy import package as module
-from polos.deploy.artifacts import zip_directory
+from polos.deploy.artifacts import content_hash, zip_directory
 from polos.deploy.package import CannotPackage, Contents, package, skipped
 from polos.deploy.requirements import all_requirements, app_requirements, name_of, own_requirements
 from polos.deploy.sources import app_files
@@ -124,12 +124,36 @@ def test_the_same_package_zips_to_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "a").mkdir(parents=True)
         (tmp_path / name / "a" / "b.py").write_text("x = 1\n")
-    digests = {zip_directory(tmp_path / name, tmp_path / f"{name}.zip") for name in ("one", "two")}
-    assert len(digests) == 1
+        zip_directory(tmp_path / name, tmp_path / f"{name}.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
-    (tmp_path / "two" / "a" / "b.py").write_text("x = 2\n")
-    assert zip_directory(tmp_path / "two", tmp_path / "two.zip") not in digests
     assert zipfile.ZipFile(tmp_path / "one.zip").namelist() == ["a/b.py"]
+
+
+def test_a_package_is_known_by_its_sources_and_modes_and_not_by_what_was_compiled_of_them(
+    tmp_path: Path,
+) -> None:
+    module = tmp_path / "a.py"
+    module.write_text("x = 1\n")
+    before = content_hash(tmp_path)
+    (tmp_path / "a.cpython-313.pyc").write_bytes(b"never the same")
+    assert content_hash(tmp_path) == before
+    module.chmod(0o755)
+    as_program = content_hash(tmp_path)
+    assert as_program != before
+    module.write_text("x = 2\n")
+    assert content_hash(tmp_path) not in (before, as_program)
+
+
+def test_a_program_in_a_package_can_be_run_in_lambda(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    for name, mode in (("program", 0o700), ("data", 0o600)):
+        (tmp_path / "p" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "p" / name).chmod(mode)
+    zip_directory(tmp_path / "p", tmp_path / "p.zip")
+    modes = {
+        info.filename: info.external_attr >> 16 for info in zipfile.ZipFile(tmp_path / "p.zip").infolist()
+    }
+    assert modes == {"program": 0o755, "data": 0o644}
 
 
 # --- requirements -----------------------------------------------------------------------------------------------------
