@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import TracebackType
 
@@ -13,7 +14,10 @@ from polos.adapters.sqlite.queue import SqliteQueue
 from polos.adapters.sqlite.records import SqliteRecords
 from polos.adapters.sqlite.timers import SqliteTimers
 from polos.adapters.sqlite.workers import Workers
+from polos.errors import StoreError
 from polos.ports import Clock, Ports
+
+_logger = logging.getLogger(__name__)
 
 
 class SqliteStore:
@@ -58,6 +62,10 @@ class SqliteStore:
         """
         return self.queue.recover() + (self.queue.recover_unknown() if thorough else 0)
 
+    def has_workers(self) -> bool:
+        """Whether somebody works on this file now."""
+        return self._workers.any_living()
+
     def next_event(self) -> float | None:
         """When a message can be received or a timer is due next (epoch seconds, may be past); None: never."""
         times = [at for at in (self.queue.next_ready(), self.timers.next_due()) if at is not None]
@@ -69,11 +77,18 @@ class SqliteStore:
         self.records.purge()
 
     def close(self) -> None:
-        """Give back what this process has claimed, and close the file. A repeat does nothing."""
+        """Give back what this process has claimed, and close the file. A repeat does nothing.
+
+        What a store that cannot be used any more does not take back, whoever opens it next recovers.
+        """
         worker_id = self._workers.leave()
-        if worker_id is not None:
-            self.queue.give_back(worker_id)
-        self.database.close()
+        try:
+            if worker_id is not None:
+                self.queue.give_back(worker_id)
+        except StoreError as error:
+            _logger.warning("closing: %s", error)
+        finally:
+            self.database.close()
 
     def __enter__(self) -> SqliteStore:
         return self

@@ -101,6 +101,21 @@ class Workers:
         """Whether there is a lock file of that worker, held or not."""
         return (self._directory / (worker_id + _SUFFIX)).exists()
 
+    def any_living(self) -> bool:
+        """Whether somebody works on the store now, in this process or another."""
+        return any(self._is_held(path) for path in self._directory.glob("*" + _SUFFIX))
+
+    @staticmethod
+    def _is_held(path: Path) -> bool:
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except OSError:  # it has just left, or is of another user
+            return False
+        try:
+            return not _lock(descriptor)
+        finally:
+            os.close(descriptor)
+
     def dead(self) -> Iterator[str]:
         """The ids of workers whose lock is free. Each is held while the caller buries it, and then gone."""
         for path in sorted(self._directory.glob("*" + _SUFFIX)):

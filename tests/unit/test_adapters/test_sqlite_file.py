@@ -211,3 +211,16 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
         store.log.append("log", 0, ["a"])
     with pytest.raises(StoreError, match="closed"), store.database.transaction():
         raise AssertionError("the transaction did not begin")
+
+
+def test_a_store_that_has_broken_is_closed_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.queue.send("queue", [Outgoing("message")])
+    store.queue.receive(["queue"])
+    store.database.run("DROP TABLE messages")
+    store.close()
+    assert "no such table: messages" in caplog.text
+    with pytest.raises(StoreError, match="closed"):
+        store.log.read("log")
