@@ -18,6 +18,8 @@ from aws_lambda_powertools.event_handler import Response
 from polos.errors import Forbidden, TooLarge
 from polos.ports import Clock
 from polos.runtime.host import Host
+from polos.server.assets import Assets
+from polos.server.browser import BrowserSessions
 from polos.server.desk import Asked, Desk
 from polos.server.gate import KEYS_ONLY, Access, Gate
 from polos.server.keys import ApiKeys
@@ -28,6 +30,7 @@ from polos.server.requests import Request
 from polos.server.resolver import Resolver
 from polos.server.routes import (
     approvals,
+    browser,
     control,
     definitions,
     events,
@@ -49,6 +52,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 log = logging.getLogger("polos.server")
@@ -76,13 +80,14 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response. `stream`: what follows the body, as long as somebody reads it."""
+    """A response. `stream`: what follows the body, as long as somebody reads it; `cookies`: as `Set-Cookie` says."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     base64: bool = False
     stream: Iterator[str] | None = None
+    cookies: Sequence[str] = ()
 
 
 class Api:
@@ -92,7 +97,8 @@ class Api:
         new_id: Makes ids of executions from the time in epoch milliseconds.
         access: Who besides the holders of keys may ask.
         rate: How often one caller may ask; None: as often as it likes.
-        rooms: The subjects it has routes for; the dashboard adds its own.
+        rooms: The subjects it has routes for.
+        assets: The dashboard's files; None: it is not served.
         public_url: Where people reach this API, for links in mails.
         clock: The time by which requests wait; else the store's.
     """
@@ -107,14 +113,20 @@ class Api:
         rooms: Sequence[Room] = ROOMS,
         public_url: str | None = None,
         clock: Clock | None = None,
+        assets: Assets | None = None,
     ) -> None:
         records = host.ports.records
         self.desk = Desk(host, new_id=new_id, clock=clock, public_url=public_url)
         self.keys = ApiKeys(records, self.desk.clock, self.desk.stored)
-        self._gate = Gate(self.keys, access)
+        sessions = BrowserSessions(
+            records, self.desk.clock, self.keys, self.desk.signer, public_url=public_url
+        )
+        self._assets = assets
+        self._gate = Gate(self.keys, access, sessions)
         self._limiter = RateLimiter(records, self.desk.clock, rate) if rate is not None else None
         self._resolver = Resolver(self._on_error)
         routes = [route for room in rooms for route in room(self.desk)]
+        routes += browser.routes(self.desk, sessions)
         self.table = Table([*routes, *meta.routes(self.desk, self._resolver)])
         for route in self.table.routes:
             self._resolver.add(route, security=meta.SECURITY)
@@ -134,6 +146,7 @@ class Api:
             "headers": dict(answer.headers),
             "body": answer.body,
             "isBase64Encoded": answer.base64,
+            "cookies": list(answer.cookies),
         }
 
     def answer(
@@ -155,6 +168,8 @@ class Api:
         if request.size > MAX_BODY:
             raise TooLarge(f"the body has {request.size} bytes; {MAX_BODY} are taken")
         route = self.table.find(request.http_method, request.path)
+        if route is None and (file := self._file(request)) is not None:
+            return file
         if route is None or route.role is not None:
             asked.principal = self._admit(request)
         if route is None:
@@ -170,7 +185,15 @@ class Api:
             body=made["body"] or "",
             base64=made["isBase64Encoded"],
             stream=asked.stream,
+            cookies=made.get("cookies") or (),
         )
+
+    def _file(self, request: Request) -> Answer | None:
+        """A file of the dashboard: the same for everybody, and nobody's data."""
+        if self._assets is None or request.http_method not in ("GET", "HEAD"):
+            return None
+        served = self._assets.serve(request.path, request.header("if-none-match"))
+        return None if served is None else Answer(served.status, served.headers, served.body, served.base64)
 
     def _admit(self, request: Request) -> Principal:
         principal = self._gate.admit(request)

@@ -22,6 +22,7 @@ from polos.entry.identity import new_execution_id
 from polos.entry.telemetry import Powertools, Quiet, Telemetry
 from polos.errors import InvalidDefinition
 from polos.server.app import ROOMS, Api, Room
+from polos.server.assets import Assets
 from polos.server.gate import Access, iam_access
 from polos.server.limits import DEFAULT_RATE, Rate
 
@@ -52,6 +53,7 @@ class ApiFunction:
             rate=rate_limit(environ.get(RATE_VARIABLE, "")),
             rooms=rooms,
             public_url=environ.get(URL_VARIABLE) or None,
+            assets=Assets(),
         )
         self._telemetry = telemetry or Quiet()
         self.handler: Callable[[Any, Any], Any] = self._telemetry.around(self._handle)

@@ -2,6 +2,7 @@
 
     API key     Authorization: Bearer polos_...     the key names project and role
     IAM         a signature that the gateway has checked (SigV4); which identity may do what is configured
+    session     a browser's cookie, made with a key and worth less; see `browser`
     local       no key, for requests from this machine to this machine, when POLOS_LOCAL_MODE=true; a text that was
                 never a key, as the `your-api-key` of examples, counts as none there
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from polos.errors import Forbidden, InvalidDefinition, Unauthorized
+from polos.server.browser import BrowserSessions
 from polos.server.keys import ApiKeys, check_project, looks_like_key
 from polos.server.principals import Principal, Role
 from polos.server.requests import Request
@@ -46,9 +48,10 @@ KEYS_ONLY: Final = Access()
 class Gate:
     """Admits requests, or raises `Unauthorized` or `Forbidden`."""
 
-    def __init__(self, keys: ApiKeys, access: Access) -> None:
+    def __init__(self, keys: ApiKeys, access: Access, sessions: BrowserSessions) -> None:
         self._keys = keys
         self._access = access
+        self._sessions = sessions
 
     def admit(self, request: Request) -> Principal:
         """Who asks."""
@@ -68,6 +71,10 @@ class Gate:
             return self._by_arn(request.iam_arn)
         if self._access.local_project is not None:
             return self._by_place(request, self._access.local_project)
+        acting = request.http_method not in SAFE_METHODS
+        seated = self._sessions.admit(request, acting=acting)
+        if seated is not None:
+            return seated
         raise Unauthorized("an API key is needed: send it as `Authorization: Bearer polos_...`")
 
     def _by_key(self, text: str) -> Principal:

@@ -26,6 +26,7 @@ from polos.entry.identity import new_execution_id
 from polos.errors import InvalidDefinition, PolosError, StoreError, TryAgain
 from polos.ports import Clock
 from polos.server.app import MAX_BODY, ROOMS, Answer, Api, Room
+from polos.server.assets import Assets
 from polos.server.gate import Access
 
 DEFAULT_PORT: Final = 8080
@@ -69,6 +70,7 @@ def serve(
         rooms=rooms,
         public_url=public_url,
         clock=clock,
+        assets=Assets(),
     )
     return LocalServer(api, clock, host, port).start()
 
@@ -288,8 +290,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         body = base64.b64decode(answer.body) if answer.base64 else answer.body.encode()
-        self._head(answer, {} if answer.status == 204 else {"Content-Length": str(len(body))})
-        if self.command != "HEAD" and answer.status != 204:
+        bodiless = answer.status in (204, 304)
+        self._head(answer, {} if bodiless else {"Content-Length": str(len(body))})
+        if self.command != "HEAD" and not bodiless:
             self.wfile.write(body)
 
     def _stream(self, answer: Answer, stream: Iterator[str]) -> None:
@@ -310,6 +313,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in {**answer.headers, **further}.items():
             self.send_header(name, value)
+        for cookie in answer.cookies:
+            self.send_header("Set-Cookie", cookie)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -27,7 +27,7 @@ _ORDER: Final = (Role.READ, Role.RUN, Role.ADMIN)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller who is known. `who` names them in logs and rate limits; `how` is "key", "iam" or "local"."""
+    """A caller who is known. `who` names them in logs and rate limits; `how` is "key", "session", "iam" or "local"."""
 
     project: str
     role: Role

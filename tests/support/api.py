@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ class Told:
     status: int
     headers: Mapping[str, str]
     text: str
+    cookies: Sequence[str] = ()
 
     @property
     def json(self) -> Any:
@@ -119,7 +120,7 @@ class Asker:
         event = gateway_event(method, path, query=text, headers=sent, body=body, **self.options)
         answer = self.api.answer(event, self.seconds)
         assert answer.stream is None
-        return Told(answer.status, answer.headers, answer.body)
+        return Told(answer.status, answer.headers, answer.body, tuple(answer.cookies))
 
 
 class World:

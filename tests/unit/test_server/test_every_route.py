@@ -122,19 +122,27 @@ REQUESTS: dict[str, Callable[[Asker, Theirs], Told]] = {
     "POST /approve/<token>": lambda ask, bee: ask(
         "POST", f"/approve/{bee.link}", "f0=true", headers=FORM
     ),
+    "GET /v1/browser/session": lambda ask, bee: ask("GET", "/v1/browser/session"),
+    "POST /v1/browser/session": lambda ask, bee: ask(
+        "POST", "/v1/browser/session", {"api_key": ask.key or "none"}
+    ),
+    "DELETE /v1/browser/session": lambda ask, bee: ask("DELETE", "/v1/browser/session"),
     "GET /health": lambda ask, bee: ask("GET", "/health"),
     "GET /v1/me": lambda ask, bee: ask("GET", "/v1/me"),
     "GET /openapi.json": lambda ask, bee: ask("GET", "/openapi.json"),
     "GET /docs": lambda ask, bee: ask("GET", "/docs"),
 }  # fmt: skip
 
-# Routes for everybody. A link to approve is its own authority: who has it may answer.
+# Routes for everybody. A link to approve is its own authority: who has it may answer. Who signs in at a browser shows a
+# key, and who signs out a cookie.
 PUBLIC = {
     "GET /health",
     "GET /openapi.json",
     "GET /docs",
     "GET /approve/<token>",
     "POST /approve/<token>",
+    "POST /v1/browser/session",
+    "DELETE /v1/browser/session",
 }
 # What a key of another project does there, it does in its own project.
 OWN = {
@@ -150,6 +158,7 @@ OWN = {
     "GET /v1/queues",
     "GET /v1/definitions",
     "GET /v1/me",
+    "GET /v1/browser/session",
 }
 
 

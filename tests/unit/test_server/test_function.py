@@ -33,7 +33,7 @@ def made(harness: AwsHarness, **environ: str) -> ApiFunction:
 def asked(harness: AwsHarness, function: ApiFunction, method: str, path: str, **options):
     context = LambdaContext(harness.clock, harness.clock.now() + 29, "polos-api", "r")
     told = function.handler(gateway_event(method, path, **options), context)
-    assert set(told) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    assert set(told) == {"statusCode", "headers", "body", "isBase64Encoded", "cookies"}
     json.dumps(told)
     return told
 
