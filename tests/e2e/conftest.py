@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from polos.runtime.http_client import PolosClient
+from polos.server.keys import ApiKeys
+from polos.server.principals import Role
+from polos.testing import WireServer, call, turn
 from support.cloud import Cloud, Deployment, cloud
 
 APP = Path(__file__).parents[1] / "support" / "e2e_app.py"
 STACK = "e2e"
+TOKEN = "not-to-be-seen"
+PATIENCE = 300
+"""Seconds within which anything happens, on a machine that has much else to do."""
+
+Ask = Callable[[Callable[[PolosClient], Any]], Any]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -34,16 +45,54 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def sky() -> Iterator[Cloud]:
-    """An AWS on this machine."""
-    with cloud() as running:
+    """An AWS on this machine, which faults can be injected into."""
+    with cloud(faults=True) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def deployed(sky: Cloud, workdir: Path) -> Deployment:
+def model(own_environment: None) -> Iterator[WireServer]:
+    """The model that the deployed agent asks: it wants its tool once, then it answers."""
+    script = [turn(calls=[call("stock", article="tea")]), "There are 3."]
+    with WireServer(script) as server:
+        os.environ["E2E_MODEL_URL"] = server.url
+        yield server
+
+
+@pytest.fixture(scope="session")
+def deployed(sky: Cloud, model: WireServer, workdir: Path) -> Deployment:
     """The app of these tests, deployed with our own command."""
+    make_secret(sky)
     deploy(sky, workdir)
     return Deployment(sky, f"{STACK}-dev")
+
+
+@pytest.fixture(scope="session")
+def ask(deployed: Deployment) -> Iterator[Ask]:
+    """Ask the API: `ask(lambda client: client.get_execution(id))`."""
+    ports = deployed.service.ports
+    _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
+    client = PolosClient(api_url(deployed), key, "default")
+    with asyncio.Runner() as runner:
+
+        def call(question: Callable[[PolosClient], Any]) -> Any:
+            async def answer() -> Any:
+                return await question(client)
+
+            return runner.run(answer())
+
+        yield call
+        runner.run(client.aclose())
+
+
+def api_url(deployed: Deployment) -> str:
+    """Where the emulator has the stack's API: names of hosts are not to be had on this machine."""
+    return f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
+
+
+def make_secret(sky: Cloud) -> None:
+    """The secret that the app asks for."""
+    sky.client("secretsmanager").create_secret(Name="polos/default/e2e-token", SecretString=TOKEN)
 
 
 def deploy(sky: Cloud, workdir: Path, app: Path = APP) -> str:

@@ -2,57 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.conftest import APP, STACK, deploy
-from polos.runtime.http_client import PolosClient
-from polos.server.keys import ApiKeys
-from polos.server.principals import Role
+from e2e.conftest import APP, PATIENCE, STACK, TOKEN, Ask, deploy, make_secret
+from polos.testing import WireServer
 from support import e2e_app as app
 from support.cloud import Cloud, Deployment, cloud, until
 
 pytestmark = pytest.mark.e2e
 
-Ask = Callable[[Callable[[PolosClient], Any]], Any]
-
-
-@pytest.fixture(scope="session")
-def ask(deployed: Deployment) -> Iterator[Ask]:
-    """Ask the API: `ask(lambda client: client.get_execution(id))`."""
-    ports = deployed.service.ports
-    _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
-    url = f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
-    client = PolosClient(url, key, "default")
-    with asyncio.Runner() as runner:
-
-        def call(question: Callable[[PolosClient], Any]) -> Any:
-            async def answer() -> Any:
-                return await question(client)
-
-            return runner.run(answer())
-
-        yield call
-        runner.run(client.aclose())
-
 
 def test_a_workflow_gives_its_result(ask: Ask) -> None:
-    assert ask(lambda client: app.chain.run(client, 12, timeout=90)) == 12
+    assert ask(lambda client: app.chain.run(client, 30, timeout=PATIENCE)) == 30
 
 
 def test_children_another_queue_a_wait_a_large_value_and_an_event(ask: Ask) -> None:
     handle = ask(lambda client: app.parent.invoke(client, 21))
     ask(lambda client: client.publish_events("go-21", [("go", {"n": 1})]))
-    assert ask(lambda client: client.wait_result(handle.id, 120)) == [42, "waited", app.BIG, {"n": 1}]
+    assert ask(lambda client: client.wait_result(handle.id, PATIENCE)) == [42, "waited", app.BIG, {"n": 1}]
 
 
 def test_what_the_decorator_says_of_the_environment_is_in_the_function(ask: Ask) -> None:
-    assert ask(lambda client: app.greets.run(client, timeout=60)) == "hello"
+    assert ask(lambda client: app.greets.run(client, timeout=PATIENCE)) == "hello"
+
+
+def test_an_agent_asks_its_model_and_its_tool_and_pays_for_no_call_twice(ask: Ask, model: WireServer) -> None:
+    told = ask(lambda client: app.clerk.run(client, "How much tea is there?", timeout=PATIENCE))
+    assert (told.result, told.total_steps) == ("There are 3.", 2)
+    assert [each.status for each in told.tool_results] == ["completed"]
+    assert [request.outcome for request in model.requests] == ["complete", "complete"]
+
+
+def test_a_secret_is_read_where_it_is_needed_and_shown_nowhere(
+    sky: Cloud, deployed: Deployment, ask: Ask
+) -> None:
+    assert ask(lambda client: app.asks_for_its_secret.run(client, timeout=PATIENCE)) == len(TOKEN)
+    template = sky.client("cloudformation").get_template(StackName=deployed.name, TemplateStage="Original")
+    assert TOKEN not in str(template["TemplateBody"])
+    assert TOKEN not in deployed.logs()
 
 
 def test_events_start_what_is_triggered_by_them(ask: Ask) -> None:
@@ -72,7 +63,7 @@ def test_a_schedule_of_the_code_starts_executions(ask: Ask) -> None:
             "executions"
         ]
 
-    ran = until(started, "every_minute ran", patience=150)
+    ran = until(started, "every_minute ran", patience=PATIENCE)
     assert ran[0]["workflow_id"] == "every_minute"
     schedules = ask(lambda client: client.schedules("list"))
     assert [(each["workflow_id"], each["source"]) for each in schedules] == [("every_minute", "code")]
@@ -96,7 +87,7 @@ def test_an_execution_outlives_the_death_of_every_function(deployed: Deployment,
     until(lambda: ask(lambda client: client.get_execution(handle.id))["status"] == "running", "it runs")
     time.sleep(1)  # into the step
     assert deployed.cloud.kill_workers()
-    assert deployed.ended(handle.id, patience=200)["result"] == "slept"
+    assert deployed.ended(handle.id, patience=PATIENCE)["result"] == "slept"
 
 
 def test_an_update_of_the_stack_lets_executions_go_on(
@@ -107,9 +98,9 @@ def test_an_update_of_the_stack_lets_executions_go_on(
     changed = tmp_path / APP.name
     changed.write_text(APP.read_text().replace('"E2E_GREETING": "hello"', '"E2E_GREETING": "good day"'))
     deploy(sky, workdir, changed)
-    assert ask(lambda client: app.greets.run(client, timeout=60)) == "good day"
+    assert ask(lambda client: app.greets.run(client, timeout=PATIENCE)) == "good day"
     ask(lambda client: client.publish_events("updates", [("updated", {})]))
-    assert ask(lambda client: client.wait_result(handle.id, 90)) == "it-begun-ended"
+    assert ask(lambda client: client.wait_result(handle.id, PATIENCE)) == "it-begun-ended"
 
 
 def test_a_deployment_without_changes_changes_nothing(
@@ -121,7 +112,7 @@ def test_a_deployment_without_changes_changes_nothing(
 
 def test_the_logs_of_an_execution_are_found_by_its_id(sky: Cloud, ask: Ask) -> None:
     handle = ask(lambda client: app.double.invoke(client, 1))
-    ask(lambda client: client.wait_result(handle.id, 60))
+    ask(lambda client: client.wait_result(handle.id, PATIENCE))
 
     def said() -> str:
         return sky.polos("logs", "--name", STACK, "--execution", handle.id).stdout
@@ -131,6 +122,7 @@ def test_the_logs_of_an_execution_are_found_by_its_id(sky: Cloud, ask: Ask) -> N
 
 def test_destroy_leaves_nothing_behind(tmp_path: Path) -> None:
     with cloud() as sky:
+        make_secret(sky)
         deploy(sky, tmp_path)
         deployed = Deployment(sky, f"{STACK}-dev")
         service = deployed.service

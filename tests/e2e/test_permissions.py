@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import STACK, deploy
+from e2e.conftest import PATIENCE, STACK, api_url, deploy, make_secret
 from polos.core.messages import MessageKind
 from polos.runtime.http_client import PolosClient
 from polos.server.keys import ApiKeys
@@ -56,6 +56,7 @@ RARE_ACTIONS = {
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An AWS that enforces IAM, after everything that the app can do was done in it."""
     with cloud(auth=True) as sky:
+        make_secret(sky)
         deploy(sky, tmp_path_factory.mktemp("guarded"))
         deployed = Deployment(sky, f"{STACK}-dev")
         asyncio.run(use(deployed))
@@ -66,8 +67,7 @@ async def use(deployed: Deployment) -> None:
     """Everything that the app can do."""
     ports = deployed.service.ports
     _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
-    url = f"{deployed.cloud.endpoint}/_aws/execute-api/{deployed.outputs['ApiId']}/$default"
-    async with PolosClient(url, key, "default") as client:
+    async with PolosClient(api_url(deployed), key, "default") as client:
         parent = await app.parent.invoke(client, 21)
         while (await client.get_execution(parent.id))["status"] != "waiting":
             await asyncio.sleep(0.2)
@@ -75,10 +75,11 @@ async def use(deployed: Deployment) -> None:
         # Behind its children it waits for the event; what wakes it then has to read its journal.
         await asyncio.sleep(10)
         await client.publish_events("go-21", [("go", {"n": 1})])
-        assert await client.wait_result(parent.id, 180) == [42, "waited", app.BIG, {"n": 1}]
+        assert await client.wait_result(parent.id, PATIENCE) == [42, "waited", app.BIG, {"n": 1}]
         long = await app.long_wait.invoke(client, 60)
         other = await app.large.invoke(client, "y" * 200_000)
-        assert await client.wait_result(other.id, 90) == 200_000
+        assert await client.wait_result(other.id, PATIENCE) == 200_000
+        assert await app.asks_for_its_secret.run(client, timeout=PATIENCE) > 0
         await client.get_execution(other.id)
         await client.list_executions()
         await client.list_queues()

@@ -22,6 +22,8 @@ import boto3
 from polos.adapters.aws.settings import AwsSettings
 from polos.core.definitions import Registry
 from polos.core.definitions import registry as process_registry
+from polos.deploy.logs import Logs
+from polos.deploy.stack import Stack
 from polos.entry.aws import AwsRuntime
 from polos.runtime.service import Service
 from support import emulators
@@ -242,7 +244,7 @@ class Deployment:
 
     def logs(self) -> str:
         """What the functions said last."""
-        done = self.cloud.polos(
-            "logs", "--name", self.name.rsplit("-", 1)[0], "--stage", self.name.rsplit("-", 1)[1]
-        )
-        return done.stdout[-6000:]
+        resources = Stack(self.name, self.cloud.client).resources().values()
+        groups = [name for kind, name in resources if kind == "AWS::Logs::LogGroup"]
+        lines = Logs(self.cloud.client, groups).read(0)
+        return "\n".join(line.text for line in lines)[-20_000:]

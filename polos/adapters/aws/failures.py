@@ -75,7 +75,7 @@ _NO_SUCH_RESOURCE: Final = frozenset(
     {
         "ResourceNotFoundException",
         "QueueDoesNotExist",
-        "AWS.SimpleQueueService.NonExistentQueue",
+        "NonExistentQueue",
         "NoSuchBucket",
     }
 )
@@ -146,7 +146,9 @@ def classify(error: Exception, *, service: str, operation: str, on: str) -> Fail
 def _answered(error: sdk.ClientError, *, service: str, name: str, on: str) -> Failure:
     answer: Mapping[str, Any] = error.response
     details = answer.get("Error", {})
-    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+    # SQS names some of its errors as its older protocol did: AWS.SimpleQueueService.NonExistentQueue.
+    code = str(details.get("Code", "")).removeprefix("AWS.SimpleQueueService.")
+    message = str(details.get("Message", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     what = f"{service}:{name} on {on}"
     return Failure(

@@ -88,6 +88,7 @@ def put(caller: Aws, **options: Any) -> dict[str, Any]:
     [
         error("ProvisionedThroughputExceededException"),
         error("ThrottlingException"),
+        error("AWS.SimpleQueueService.ThrottlingException"),
         error("RequestLimitExceeded"),
         error("TransactionConflictException"),
         error("TransactionInProgressException"),
