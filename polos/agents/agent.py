@@ -55,7 +55,7 @@ class AgentDefinition(Definition):
         return self.written_at
 
 
-class Agent(Workflow[..., Any]):
+class Agent(Workflow[..., Any, AgentResult]):
     """A model that works with tools until it has an answer, durably: no finished call of it is ever made again.
 
     `provider` is a name ("openai", "anthropic", "bedrock" ...) or a provider object, `model` the model's name there.
@@ -213,12 +213,16 @@ class Agent(Workflow[..., Any]):
         payload = self._asked(input, streaming=streaming, budget=budget, options=provider_kwargs)
         return AgentRequest(self.definition, payload, session_id, user_id, initial_state, run_timeout_seconds)
 
-    async def invoke(self, *args: Any, streaming: bool = False, **options: Any) -> ExecutionHandle:
+    async def invoke(  # type: ignore[override]  # an agent takes an input, and gives its options to the model
+        self, *args: Client | Input, streaming: bool = False, **options: Any
+    ) -> ExecutionHandle[AgentResult]:
         """Ask and go on: `invoke([client,] input, session_id=, user_id=, ..., **provider_kwargs)`."""
         _, handle = await self._start(args, options, streaming=streaming)
         return handle
 
-    async def run(self, *args: Any, timeout: float | None = 600.0, **options: Any) -> AgentResult:
+    async def run(  # type: ignore[override]  # as `invoke`
+        self, *args: Client | Input, timeout: float | None = 600.0, **options: Any
+    ) -> AgentResult:
         """Ask and wait for the answer.
 
         `run([client,] input, initial_state=, session_id=, user_id=, budget=, run_timeout_seconds=, idempotency_key=,
@@ -231,7 +235,7 @@ class Agent(Workflow[..., Any]):
         client, handle = await self._start(args, options, streaming=False)
         return cast(AgentResult, await client.wait_result(handle.id, timeout))
 
-    async def stream(self, *args: Any, **options: Any) -> StreamResult:
+    async def stream(self, *args: Client | Input, **options: Any) -> StreamResult:
         """Ask, and read what the model says while it says it; arguments as `run`."""
         client, handle = await self._start(args, options, streaming=True)
         return StreamResult(client, handle)

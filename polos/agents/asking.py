@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from polos.agents.budget import Budget
 from polos.agents.messages import to_messages
+from polos.agents.results import AgentResult
 from polos.core.definitions import Definition
 from polos.llm.types import Message
 
@@ -58,3 +59,7 @@ class AgentRequest:
     def id(self) -> str:
         """The agent's id."""
         return self.definition.id
+
+    def decode(self, text: str) -> AgentResult:
+        """The result of the agent from what was stored of it."""
+        return cast(AgentResult, self.definition.result_codec.decode(text))

@@ -46,6 +46,10 @@ class StopCondition:
     configured: bool = False
     pure: bool = False
 
+    @overload
+    def __call__(self, ctx: StopConditionContext, /, *config: Any) -> Any: ...
+    @overload
+    def __call__(self, *config: Any, **fields: Any) -> StopCondition: ...
     def __call__(self, *args: Any, **fields: Any) -> Any:
         """With a `StopConditionContext`: what the function says. Else: the condition with this configuration.
 

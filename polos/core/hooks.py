@@ -11,9 +11,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, overload
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import ParamSpec, TypeVar
 
 from polos.core.codec import Codec, codec_for
 from polos.core.operations import RunStep
@@ -22,6 +23,9 @@ from polos.errors import InvalidDefinition, NotStorable, StepExecutionError
 
 if TYPE_CHECKING:
     from polos.core.replay import Replay
+
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
 
 ANYTHING: Final = codec_for(root="value")
 ONCE: Final = RetryPolicy(max_retries=0)
@@ -81,13 +85,13 @@ class HookResult(BaseModel):
         return cls(action=HookAction.FAIL, error_message=error_message)
 
 
-class Hook:
+class Hook(Generic[P, R]):
     """A function that is called at a point of an execution: `f(ctx, hook_ctx) -> HookResult`, sync or async.
 
     With one parameter it gets the `HookContext` alone. Returning nothing is to go on.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(self, function: Callable[P, R], name: str | None = None) -> None:
         if not callable(function):
             raise InvalidDefinition(f"a hook is a function f(ctx, hook_ctx) -> HookResult, not {function!r}")
         self.function = function
@@ -96,7 +100,7 @@ class Hook:
         self.__doc__ = getattr(function, "__doc__", None)
         self.arity = parameters_of(function, f"the hook {self.name!r}", "f(ctx, hook_ctx)")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The undecorated function."""
         return self.function(*args, **kwargs)
 
@@ -125,9 +129,9 @@ class Hook:
 
 
 @overload
-def hook(function: Callable[..., Any], /) -> Hook: ...
+def hook(function: Callable[P, R], /) -> Hook[P, R]: ...
 @overload
-def hook(*, name: str | None = None) -> Callable[[Callable[..., Any]], Hook]: ...
+def hook(*, name: str | None = None) -> Callable[[Callable[P, R]], Hook[P, R]]: ...
 def hook(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
     """Make a hook of `f(ctx, hook_ctx) -> HookResult`; bare or called. `name` is its name in the journal."""
     if function is None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, cast
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
+from typing_extensions import TypeVar
 
 from polos.errors import PolosError
+
+R = TypeVar("R", default=Any)
+"""What an execution gives, for type checkers: Any where nobody knows."""
 
 
 class EventPayload(BaseModel):
@@ -84,8 +88,11 @@ def set_default_client(factory: Callable[[], ExecutionClient]) -> None:
     _default_client[:] = [factory]
 
 
-class ExecutionHandle(BaseModel):
-    """A started execution. Awaiting methods talk to the client that made the handle, else to the default client."""
+class ExecutionHandle(BaseModel, Generic[R]):
+    """A started execution. Awaiting methods talk to the client that made the handle, else to the default client.
+
+    To a type checker it is `ExecutionHandle[R]`, where R is what its workflow gives.
+    """
 
     id: str
     workflow_id: str
@@ -99,7 +106,7 @@ class ExecutionHandle(BaseModel):
 
     _client: ExecutionClient | None = PrivateAttr(default=None)
 
-    def bind(self, client: ExecutionClient) -> ExecutionHandle:
+    def bind(self, client: ExecutionClient) -> Self:
         """The same handle, using this client."""
         self._client = client
         return self
@@ -121,9 +128,9 @@ class ExecutionHandle(BaseModel):
         """Ask it to stop. False if it has ended already."""
         return await self._used().cancel_execution(self.id)
 
-    async def result(self, timeout: float | None = None) -> Any:
+    async def result(self, timeout: float | None = None) -> R:
         """Wait for the end (at most `timeout` seconds) and give the result, or raise what happened."""
-        return await self._used().wait_result(self.id, timeout)
+        return cast(R, await self._used().wait_result(self.id, timeout))
 
     def __await__(self) -> Any:
         raise TypeError(

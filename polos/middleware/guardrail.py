@@ -7,12 +7,16 @@ before it have changed. When one says fail, its feedback goes to the model and t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Self, overload
+from typing import Any, Final, Generic, Self, overload
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import ParamSpec, TypeVar
 
 from polos.core.hooks import HookAction, is_async, parameters_of
 from polos.errors import InvalidDefinition
+
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
 
 GuardrailAction = HookAction
 """What a guardrail decided: the same two words as a hook's."""
@@ -62,10 +66,10 @@ class GuardrailResult(BaseModel):
         return cls(action=HookAction.FAIL, error_message=error_message)
 
 
-class Guardrail:
+class Guardrail(Generic[P, R]):
     """A function that checks answers: `f(guardrail_ctx)` or `f(ctx, guardrail_ctx)`, sync or async."""
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(self, function: Callable[P, R], name: str | None = None) -> None:
         if not callable(function):
             raise InvalidDefinition(f"a guardrail is a function or a rule in words, not {function!r}")
         self.function = function
@@ -74,7 +78,7 @@ class Guardrail:
         self.__doc__ = getattr(function, "__doc__", None)
         self.arity = parameters_of(function, f"the guardrail {self.name!r}", "f(guardrail_ctx)")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The undecorated function."""
         return self.function(*args, **kwargs)
 
@@ -113,9 +117,9 @@ class Rule:
 
 
 @overload
-def guardrail(function: Callable[..., Any], /) -> Guardrail: ...
+def guardrail(function: Callable[P, R], /) -> Guardrail[P, R]: ...
 @overload
-def guardrail(*, name: str | None = None) -> Callable[[Callable[..., Any]], Guardrail]: ...
+def guardrail(*, name: str | None = None) -> Callable[[Callable[P, R]], Guardrail[P, R]]: ...
 def guardrail(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
     """Make a guardrail of `f(ctx) -> GuardrailResult` or `f(ctx, guardrail_ctx)`; bare or called."""
     if function is None:

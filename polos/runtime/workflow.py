@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, Unpack, cast, overload
+
+from typing_extensions import TypeVar
 
 from polos.core.definitions import Compute, Definition, Queue, Schedule, Trigger, registry
 from polos.core.hooks import as_hooks
 from polos.core.models import ExecutionHandle
+from polos.core.signatures import Callee, CallOptions
 from polos.errors import InvalidDefinition
 from polos.runtime.client import Client, StartOptions, current_client
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+G = TypeVar("G", default=Any)
+Payload = TypeVar("Payload")
 
 
-class Workflow(Generic[P, R]):
+class Workflow(Generic[P, R, G]):
     """A workflow: call it with a context and a payload as the plain function it is, or run it durably.
 
     `run` and `invoke` take a client as their first argument, or use the default one.
+
+    To a type checker it is `Workflow[P, R, G]`: P and R are the signature of the function, as it was written, and G is
+    what an execution gives: R itself, or what is awaited of it.
     """
 
     def __init__(self, definition: Definition) -> None:
@@ -40,17 +49,98 @@ class Workflow(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<{self.definition.kind} {self.id!r}>"
 
+    def decode(self, text: str) -> G:
+        """A result from what was stored of it. Raises `NotStorable` if it does not fit the annotation."""
+        return cast(G, self.definition.result_codec.decode(text))
+
+    @overload
+    async def invoke(
+        self: Callee[[Any], T], client: Client = ..., /, **options: Unpack[CallOptions]
+    ) -> ExecutionHandle[T]: ...
+    @overload
+    async def invoke(
+        self: Callee[[Any, None], T], client: Client = ..., /, **options: Unpack[CallOptions]
+    ) -> ExecutionHandle[T]: ...
+    @overload
+    async def invoke(
+        self: Callee[[Any, dict[str, Any]], T], client: Client = ..., /, **options: Unpack[CallOptions]
+    ) -> ExecutionHandle[T]: ...
+    @overload
+    async def invoke(
+        self: Callee[[Any, Payload], T],
+        payload: Payload | Mapping[str, Any],
+        **options: Unpack[CallOptions],
+    ) -> ExecutionHandle[T]: ...
+    @overload
+    async def invoke(
+        self: Callee[[Any, Payload], T],
+        client: Client,
+        /,
+        payload: Payload | Mapping[str, Any],
+        **options: Unpack[CallOptions],
+    ) -> ExecutionHandle[T]: ...
     async def invoke(self, *args: Any, **options: Any) -> ExecutionHandle:
         """Start an execution: `invoke([client,] payload=None, queue=, concurrency_key=, session_id=, ...)`."""
-        client, payload = _client_first(args, options)
-        return await client.start(self.definition, payload, start_options(options))
+        return await self._begin(args, options)
 
+    @overload
+    async def run(
+        self: Callee[[Any], T],
+        client: Client = ...,
+        /,
+        *,
+        timeout: float | None = 600.0,
+        **options: Unpack[CallOptions],
+    ) -> T: ...
+    @overload
+    async def run(
+        self: Callee[[Any, None], T],
+        client: Client = ...,
+        /,
+        *,
+        timeout: float | None = 600.0,
+        **options: Unpack[CallOptions],
+    ) -> T: ...
+    @overload
+    async def run(
+        self: Callee[[Any, dict[str, Any]], T],
+        client: Client = ...,
+        /,
+        *,
+        timeout: float | None = 600.0,
+        **options: Unpack[CallOptions],
+    ) -> T: ...
+    @overload
+    async def run(
+        self: Callee[[Any, Payload], T],
+        payload: Payload | Mapping[str, Any],
+        *,
+        timeout: float | None = 600.0,
+        **options: Unpack[CallOptions],
+    ) -> T: ...
+    @overload
+    async def run(
+        self: Callee[[Any, Payload], T],
+        client: Client,
+        /,
+        payload: Payload | Mapping[str, Any],
+        *,
+        timeout: float | None = 600.0,
+        **options: Unpack[CallOptions],
+    ) -> T: ...
     async def run(self, *args: Any, timeout: float | None = 600.0, **options: Any) -> Any:
         """Start an execution and wait for its result.
 
         Raises `ExecutionFailed`, `ExecutionCancelled`, `ExecutionTimedOut` or `ExecutionStalled`, and `ResultTimeout`
         after `timeout` seconds: then the execution goes on.
         """
+        return await self._finish(args, timeout, options)
+
+    async def _begin(self, args: tuple[Any, ...], options: dict[str, Any]) -> ExecutionHandle:
+        client, payload = _client_first(args, options)
+        return await client.start(self.definition, payload, start_options(options))
+
+    async def _finish(self, args: tuple[Any, ...], timeout: float | None, options: dict[str, Any]) -> Any:
         client, payload = _client_first(args, options)
         handle = await client.start(self.definition, payload, start_options(options))
         return await client.wait_result(handle.id, timeout)
@@ -82,8 +172,21 @@ def start_options(options: Mapping[str, Any]) -> StartOptions:
     return StartOptions(**renamed)
 
 
+class Decorator(Protocol):
+    """`@workflow(...)`: keeps the function's signature."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Workflow[P, Coroutine[Any, Any, T], T]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Workflow[P, R, R]: ...
+
+
 @overload
-def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
+def workflow(function: Callable[P, Coroutine[Any, Any, T]], /) -> Workflow[P, Coroutine[Any, Any, T], T]: ...
+@overload
+def workflow(function: Callable[P, R], /) -> Workflow[P, R, R]: ...
 @overload
 def workflow(
     *,
@@ -104,7 +207,7 @@ def workflow(
     environment: Mapping[str, str] | None = None,
     layers: Sequence[str] = (),
     vpc: Mapping[str, Sequence[str]] | None = None,
-) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
+) -> Decorator: ...
 def workflow(
     function: Callable[..., Any] | None = None,
     /,

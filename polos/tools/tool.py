@@ -15,18 +15,22 @@ sync one runs in a thread, as one recorded step.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, ParamSpec, TypeVar, cast, overload
+from typing import Any, Final, ParamSpec, Protocol, Unpack, cast, overload
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from polos.core.codec import return_annotation
 from polos.core.context import WorkflowContext
 from polos.core.definitions import Definition, Queue, registry
 from polos.core.hooks import as_hooks, is_async
+from polos.core.models import ExecutionHandle
+from polos.core.signatures import CallOptions
 from polos.errors import InvalidDefinition
+from polos.runtime.client import Client
 from polos.runtime.workflow import Workflow, queue_of
 from polos.tools.approval import ask_approval
 from polos.tools.docstrings import read
@@ -34,6 +38,11 @@ from polos.tools.parameters import Parameters
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+G = TypeVar("G", default=Any)
+
+Arguments = Mapping[str, Any] | BaseModel | None
+"""The arguments of a tool, as one value."""
 
 APPROVALS: Final = (None, "none", "always")
 
@@ -61,7 +70,7 @@ class ToolDefinition(Definition):
         return return_annotation(self.called)
 
 
-class Tool(Workflow[P, R]):
+class Tool(Workflow[P, R, G]):
     """A tool: call it with a context and its arguments as the plain function it is, or let a model call it.
 
     `run(arguments)` and `invoke(arguments)`, with a dict of arguments, execute it durably without a model.
@@ -79,6 +88,16 @@ class Tool(Workflow[P, R]):
         """The undecorated function."""
         return cast(R, self.function(*args, **kwargs))
 
+    async def invoke(self, *args: Client | Arguments, **options: Unpack[CallOptions]) -> ExecutionHandle[G]:
+        """Start an execution without a model: `invoke([client,] arguments, ...)`."""
+        return await self._begin(args, dict(options))
+
+    async def run(
+        self, *args: Client | Arguments, timeout: float | None = 600.0, **options: Unpack[CallOptions]
+    ) -> G:
+        """Start an execution without a model, `run([client,] arguments, ...)`, and wait for its result."""
+        return cast(G, await self._finish(args, timeout, dict(options)))
+
     @property
     def description(self) -> str:
         """What the model is told of it."""
@@ -95,8 +114,21 @@ class Tool(Workflow[P, R]):
         return cast("str | None", self.definition.options.get("approval"))
 
 
+class Decorator(Protocol):
+    """`@tool(...)`: keeps the function's signature."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Tool[P, Coroutine[Any, Any, T], T]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Tool[P, R, R]: ...
+
+
 @overload
-def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+def tool(function: Callable[P, Coroutine[Any, Any, T]], /) -> Tool[P, Coroutine[Any, Any, T], T]: ...
+@overload
+def tool(function: Callable[P, R], /) -> Tool[P, R, R]: ...
 @overload
 def tool(
     *,
@@ -107,7 +139,7 @@ def tool(
     on_end: Any = None,
     approval: str | None = None,
     run_timeout_seconds: float | None = None,
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+) -> Decorator: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, Unpack, overload
+
+from pydantic import BaseModel
 
 from polos.core.codec import codec_for
-from polos.core.definitions import Queue
+from polos.core.definitions import Definition, Queue
 from polos.core.ids import derived_id
 from polos.core.models import BatchStepResult, BatchWorkflowInput, ExecutionHandle
 from polos.core.operations import (
@@ -18,13 +20,41 @@ from polos.core.operations import (
     StartChild,
 )
 from polos.core.replay import Where
+from polos.core.signatures import Bare, Callee, CalleeTool, ChildOptions
 from polos.core.verbs.base import Verbs, encode_payload, optional, where_called
 from polos.errors import StepExecutionError
+
+R = TypeVar("R")
+Payload = TypeVar("Payload")
 
 
 class Children(Verbs):
     """Verbs that start executions."""
 
+    @overload
+    def invoke(
+        self, key: str, workflow: Bare[R], **options: Unpack[ChildOptions]
+    ) -> Coroutine[Any, Any, ExecutionHandle[R]]: ...
+    @overload
+    def invoke(
+        self,
+        key: str,
+        workflow: Callee[[Any, Payload], R],
+        payload: Payload | Mapping[str, Any],
+        **options: Unpack[ChildOptions],
+    ) -> Coroutine[Any, Any, ExecutionHandle[R]]: ...
+    @overload
+    def invoke(
+        self,
+        key: str,
+        workflow: CalleeTool[R],
+        payload: Mapping[str, Any] | BaseModel = ...,
+        **options: Unpack[ChildOptions],
+    ) -> Coroutine[Any, Any, ExecutionHandle[R]]: ...
+    @overload
+    def invoke(
+        self, key: str, workflow: str | Definition, payload: Any = None, **options: Unpack[ChildOptions]
+    ) -> Coroutine[Any, Any, ExecutionHandle]: ...
     def invoke(
         self,
         key: str,
@@ -48,6 +78,30 @@ class Children(Verbs):
         )
         return self._start("invoke", key, child, where_called())
 
+    @overload
+    def invoke_and_wait(
+        self, key: str, workflow: Bare[R], **options: Unpack[ChildOptions]
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def invoke_and_wait(
+        self,
+        key: str,
+        workflow: Callee[[Any, Payload], R],
+        payload: Payload | Mapping[str, Any],
+        **options: Unpack[ChildOptions],
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def invoke_and_wait(
+        self,
+        key: str,
+        workflow: CalleeTool[R],
+        payload: Mapping[str, Any] | BaseModel = ...,
+        **options: Unpack[ChildOptions],
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def invoke_and_wait(
+        self, key: str, workflow: str | Definition, payload: Any = None, **options: Unpack[ChildOptions]
+    ) -> Coroutine[Any, Any, Any]: ...
     def invoke_and_wait(
         self,
         key: str,

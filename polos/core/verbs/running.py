@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from polos.core.definitions import Queue
 from polos.core.ids import derived_uuid, fraction
@@ -14,41 +14,53 @@ from polos.core.retry import retry_policy
 from polos.core.verbs.base import Verbs, codec_of, where_called
 from polos.errors import InvalidDefinition
 
+P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class Running(Verbs):
     """Calling functions, once recorded."""
 
+    # A step's own options are checked together with the function's positional arguments, or its arguments by name
+    # without options: no signature says both. `functools.partial` joins them: partial(f, by_name=1), max_retries=5.
     @overload
     def run(
         self,
         key: str,
-        func: Callable[..., Coroutine[Any, Any, R]],
-        *args: Any,
+        func: Callable[[*Ts], Coroutine[Any, Any, R]],
+        *args: *Ts,
         max_retries: int = 2,
         base_delay: float = 1.0,
         max_delay: float = 10.0,
         timeout: float | None = None,
         queue: str | Queue | None = None,
-        **kwargs: Any,
     ) -> Coroutine[Any, Any, R]: ...
 
     @overload
     def run(
         self,
         key: str,
-        func: Callable[..., R],
-        *args: Any,
+        func: Callable[[*Ts], R],
+        *args: *Ts,
         max_retries: int = 2,
         base_delay: float = 1.0,
         max_delay: float = 10.0,
         timeout: float | None = None,
         queue: str | Queue | None = None,
-        **kwargs: Any,
     ) -> Coroutine[Any, Any, R]: ...
 
+    @overload
     def run(
+        self, key: str, func: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+
+    @overload
+    def run(
+        self, key: str, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+
+    def run(  # type: ignore[misc]  # mypy compares no `*args: Any` with the packs above
         self,
         key: str,
         func: Callable[..., Any],

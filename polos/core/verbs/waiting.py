@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast, overload
 
 from polos.core.codec import plain_json
 from polos.core.models import EventPayload, ExecutionHandle, Match
@@ -18,10 +18,27 @@ from polos.core.replay import Where, plain
 from polos.core.verbs.base import Verbs, nothing, optional, where_called
 from polos.errors import InvalidDefinition
 
+T = TypeVar("T")
+
 
 class Waiting(Verbs):
     """Verbs during which nothing runs and nothing is billed."""
 
+    @overload
+    def wait_for(self, key: ExecutionHandle[T]) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def wait_for(self, key: str, handle: ExecutionHandle[T]) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def wait_for(
+        self,
+        key: str,
+        *,
+        seconds: float = 0,
+        minutes: float = 0,
+        hours: float = 0,
+        days: float = 0,
+        weeks: float = 0,
+    ) -> Coroutine[Any, Any, None]: ...
     def wait_for(
         self,
         key: str | ExecutionHandle,
