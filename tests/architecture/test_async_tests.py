@@ -24,6 +24,8 @@ def test_a_failing_coroutine_test_fails(tmp_path: Path) -> None:
         "no:cacheprovider",
         "-c",
         "/dev/null",
+        "-o",
+        f"pythonpath={CONFTEST.parent}",
         str(tmp_path),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
