@@ -2,11 +2,16 @@
 
 import asyncio
 import inspect
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from support.definitions import importing, only_of
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell makes its background jobs deaf to Ctrl-C. Tests that press it start processes that must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

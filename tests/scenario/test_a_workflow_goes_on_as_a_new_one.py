@@ -46,7 +46,7 @@ def test_from_page_to_page(tell) -> None:
 def test_a_parent_waits_for_the_last(tell) -> None:
     def story(world: Harness) -> object:
         given = ended(world.start(parent_of_pages))
-        world.advance(3000)  # a child that died behind its last write shows its end when its message comes again
+        world.advance(3000)  # the end of one that died behind its last write
         return given, statuses(world)
 
     tell(story)

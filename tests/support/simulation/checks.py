@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from polos.core.context import make_body
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, START, UNPAUSE, Entry, Journal, Kind, Outcome
+from polos.core.journal import CANCEL, END, PARKED, PAUSE, START, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import CallChild, RunStep
@@ -21,9 +21,11 @@ from support.simulation.world import PROJECT, RunKey, World
 
 
 class Cause(NamedTuple):
-    """To which token an attempt is owed. `in_line`: whoever gives a place back may wake it too."""
+    """To which tokens an attempt is owed: that of the entry that made it runnable, and of each that let it go on after
+    it was parked. `in_line`: whoever gives a place back may wake it too.
+    """
 
-    token: str
+    tokens: tuple[str, ...]
     in_line: bool
 
 
@@ -121,11 +123,26 @@ def _replayed(meta: Meta, entries: Sequence[Entry], world: World) -> dict[RunKey
 
 def _owed(execution: str, replay: Replay, entries: Sequence[Entry]) -> Iterator[tuple[RunKey, Cause]]:
     attempts: Counter[str] = Counter()
+    owed: dict[RunKey, tuple[str, ...]] = {}
     for position, issued in replay.runnable:
         if isinstance(issued.operation, RunStep):
-            attempts[issued.address] += 1
+            known = (execution, issued.address, attempts[issued.address])
+            if not _parked(entries[:position], known):
+                attempts[issued.address] += 1
             run = (execution, issued.address, attempts[issued.address])
-            yield run, Cause(entries[position - 1].by, issued.operation.queue is not None)
+            owed[run] = (*owed.get(run, ()), entries[position - 1].by)
+            yield run, Cause(owed[run], issued.operation.queue is not None)
+
+
+def _parked(entries: Sequence[Entry], run: RunKey) -> bool:
+    """Whether the last entry lets this attempt go on, which was parked before."""
+    _, address, attempt = run
+    pauses = [position for position, e in enumerate(entries) if e.address.startswith((PAUSE, UNPAUSE))]
+    if not entries[-1].address.startswith((UNPAUSE, CANCEL)):
+        return False
+    begun = next((i for i in reversed(pauses[:-1] or pauses) if entries[i].address.startswith(UNPAUSE)), 0)
+    aside = [e.address for e in entries[begun:] if e.address.startswith(PARKED)]
+    return any(one.endswith(f"|{address}@{attempt}") for one in aside)
 
 
 def _children(replay: Replay, entries: Sequence[Entry], world: World) -> None:
@@ -164,7 +181,7 @@ def _promised(world: World, causes: dict[RunKey, Cause]) -> None:
 
     * of the message by whose token the entry stands that made it runnable (it dispatches, or runs it, again),
     * of a message that asked for this attempt (its own step),
-    * and for each kick (everything pending is dispatched again): of a sweeper, or by going on after a pause.
+    * and for each kick of a sweeper (everything pending is dispatched again).
 
     And duplicates have no successors: only a delivery of the token to which an attempt is owed has asked for it.
     """
@@ -177,7 +194,7 @@ def _promised(world: World, causes: dict[RunKey, Cause]) -> None:
     for run, times in world.begun.items():
         if run not in causes:
             raise Failed(f"{run} was run, but its execution never asked for it")
-        tokens = [causes[run].token, *asked[run]]
+        tokens = [*causes[run].tokens, *asked[run]]
         allowed = 1 + sum(world.struck[token] for token in tokens) + world.kicks
         if times > allowed:
             raise Failed(f"{run} was begun {times} times; what was broken explains {allowed}")
@@ -188,7 +205,7 @@ def _promised(world: World, causes: dict[RunKey, Cause]) -> None:
 
 
 def _kicks(message: Message) -> bool:
-    return message.kind is MessageKind.KICK or message.key.startswith(UNPAUSE)
+    return message.kind is MessageKind.KICK
 
 
 def _only_its_owner(world: World, causes: dict[RunKey, Cause], run: RunKey, message: Message) -> None:
@@ -196,6 +213,6 @@ def _only_its_owner(world: World, causes: dict[RunKey, Cause], run: RunKey, mess
     if run not in causes:
         raise Failed(f"{run} was asked for by {senders}, but its execution never made it runnable")
     kicked = any(_kicks(world.sent[token]) for token in senders)
-    owed_to = causes[run].token
-    if owed_to not in senders and not kicked and not causes[run].in_line:
+    owed_to = causes[run].tokens
+    if not {*owed_to} & {*senders} and not kicked and not causes[run].in_line:
         raise Failed(f"{run} is owed to {owed_to}, but was sent by a delivery of {senders}")

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from polos.adapters.memory import MemoryStore
 from polos.core.definitions import Registry
-from polos.core.journal import UNPAUSE, Entry
+from polos.core.journal import Entry
 from polos.core.loop import ReplayLoop
 from polos.core.messages import Message, MessageKind
 from polos.errors import LeaseLost, TryAgain
@@ -331,7 +331,7 @@ class World:
 
         working = Working(who, handle, process=process, batch=batch, lease=lease)
         process.at_work.append(working)
-        self.kicks += sum(m.kind is MessageKind.KICK or m.key.startswith(UNPAUSE) for m in batch.messages)
+        self.kicks += sum(m.kind is MessageKind.KICK for m in batch.messages)
         self.say(working, f"takes it, of {short(batch.messages[0].execution)}")
         return working
 
