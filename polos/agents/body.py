@@ -95,6 +95,8 @@ class _Body:
         self._run = run
         self._past: Past | None = None
         self._made: list[Called] = []
+        # What a hook put in the place of the conversation holds for the whole step, calls made anew included.
+        self._instead: tuple[Message, ...] | None = None
 
     async def result(self) -> AgentResult:
         await self._begin()
@@ -160,9 +162,10 @@ class _Body:
 
     async def _call_model(self, move: CallModel) -> None:
         run = self._run
-        instead = await self._step_started(move) if move.first else None
+        if move.first:
+            self._instead = await self._step_started(move)
         key = f"llm:{move.name}"
-        call = self._call(move, instead)
+        call = self._call(move)
         try:
             answer = await run.ask(key, call)
         except StepExecutionError as error:
@@ -173,7 +176,7 @@ class _Body:
         run.spend(answer)
         run.state = answered(run.state, answer.response)
 
-    def _call(self, move: CallModel, instead: tuple[Message, ...] | None) -> ModelCall:
+    def _call(self, move: CallModel) -> ModelCall:
         run, profile = self._run, self._run.profile
         talk = run.talk
         choice = run.model.tool_choice if move.step == 1 else "auto"
@@ -184,7 +187,7 @@ class _Body:
             tool_choice=choice if run.offers else "auto",
             output=None if profile.output is None else profile.output.spec,
         )
-        prompt = Prompt(talk.past, tuple(talk.own), talk.cut, talk.summary, move.asides, instead)
+        prompt = Prompt(talk.past, tuple(talk.own), talk.cut, talk.summary, move.asides, self._instead)
         return ModelCall(
             run.model,
             request,
@@ -244,7 +247,7 @@ class _Body:
 
     async def _call_tools(self, move: CallTools) -> None:
         run = self._run
-        made = await call_tools(run, move.step, move.calls)
+        made = await call_tools(run, move)
         for one in made:
             if one.delegated is not None:
                 run.delegated(one.delegated)

@@ -37,18 +37,22 @@ class Budget(BaseModel):
             return AgentOutcome.TIME_LIMIT
         return None
 
-    def left(self, spent: Spent, *, shares: int = 1) -> Budget | None:
-        """What each of `shares` sub-agents may use that run side by side, so that all keep within. None: no limit."""
+    def left(self, spent: Spent, *, share: tuple[int, int] = (0, 1)) -> Budget | None:
+        """What the i-th of n sub-agents that run side by side (`share` is (i, n)) may use, so that all keep within.
+
+        None: there is nothing left for it.
+        """
+        index, shares = share
         rest: dict[str, Any] = {}
         if self.steps is not None:
-            rest["steps"] = max(1, (self.steps - spent.steps) // shares)
+            rest["steps"] = (self.steps - spent.steps + shares - 1 - index) // shares
         if self.tokens is not None:
-            rest["tokens"] = max(1, (self.tokens - spent.usage.total_tokens) // shares)
+            rest["tokens"] = (self.tokens - spent.usage.total_tokens + shares - 1 - index) // shares
         if self.cost is not None:
-            rest["cost"] = max(Decimal("0.000001"), (self.cost - (spent.cost or 0)) / shares)
+            rest["cost"] = (self.cost - (spent.cost or 0)) / shares
         if self.seconds is not None:
-            rest["seconds"] = max(0.001, self.seconds - spent.seconds)
-        return Budget(**rest) if rest else None
+            rest["seconds"] = self.seconds - spent.seconds
+        return None if any(amount <= 0 for amount in rest.values()) else Budget(**rest)
 
     def within(self, other: Budget | None) -> Budget:
         """The stricter of two budgets, limit by limit."""
@@ -79,6 +83,10 @@ class Spent:
             cost=(self.cost or Decimal(0)) + (cost or Decimal(0)),
             priced=self.priced and cost is not None,
         )
+
+    def step_taken(self) -> Self:
+        """With the step under way counted, which is paid already."""
+        return replace(self, steps=self.steps + 1)
 
     def delegated(self, result: AgentResult) -> Self:
         """After a sub-agent has ended."""

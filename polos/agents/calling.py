@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from polos.agents.asking import AgentInput
+from polos.agents.loop import CallTools
 from polos.agents.offers import Offer
 from polos.agents.results import AgentResult, ToolResult, Usage, schema_name
 from polos.agents.run import Run
@@ -21,6 +22,11 @@ from polos.llm.errors import InvalidModelOutput
 from polos.llm.types import ToolCall
 
 _ROOT: Final = "payload."
+_CUT_OFF: Final = (
+    "the call was not made: your answer reached its limit of tokens and was cut off in it. Call again, with less in "
+    "one answer"
+)
+_NOTHING_LEFT: Final = "the budget of the run is used up: answer with what there is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +45,39 @@ class Called:
         )
 
 
-async def call_tools(run: Run, step: int, calls: tuple[ToolCall, ...]) -> list[Called]:
+async def call_tools(run: Run, move: CallTools) -> list[Called]:
     """Make all calls of one answer, in their order.
 
     Raises:
         StepExecutionError: A hook said fail. A tool that fails does not raise: the model is told.
     """
-    agents = sum(1 for call in calls if (offer := run.offers.get(call.name)) is not None and offer.is_agent)
-    return list(
-        await asyncio.gather(
-            *(
-                _Calling(run, f"{step}.{i}", call, shares=max(1, agents)).made()
-                for i, call in enumerate(calls)
-            )
-        )
-    )
+    calls = [_Calling(run, f"{move.step}.{i}", call) for i, call in enumerate(move.calls)]
+    if move.cut:
+        calls[-1].cut = True
+    agents = [call for call in calls if call.is_agent]
+    for index, call in enumerate(agents):
+        call.share = (index, len(agents))
+    return list(await asyncio.gather(*(call.made() for call in calls)))
 
 
 class _Calling:
-    """One call. `key` tells it from every other call of the run."""
+    """One call. `key` tells it from every other call of the run.
 
-    def __init__(self, run: Run, key: str, call: ToolCall, *, shares: int) -> None:
+    `cut`: the answer broke off in it or behind it. `share`: the how-manieth of how many agents that are called at once.
+    """
+
+    def __init__(self, run: Run, key: str, call: ToolCall) -> None:
         self._run = run
         self._key = key
         self._call = call
-        self._shares = shares
+        self.cut = False
+        self.share = (0, 1)
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether an agent answers."""
+        offer = self._run.offers.get(self._call.name)
+        return offer is not None and offer.is_agent
 
     async def made(self) -> Called:
         offer = self._run.offers.get(self._call.name)
@@ -75,7 +89,9 @@ class _Calling:
         try:
             arguments = offer.arguments(self._call)
         except InvalidModelOutput as error:
-            return self._failed(str(error), tool=offer.tool)
+            return self._failed(_CUT_OFF if self.cut else str(error), tool=offer.tool)
+        if self.cut and not arguments:  # what it was to be called with may just not have been written
+            return self._failed(_CUT_OFF, tool=offer.tool)
         about = {"current_tool": offer.tool}
         changed = await self._run.hooks("on_tool_start", self._key, **about, current_payload=arguments)
         arguments = changed.get("current_payload", arguments)
@@ -90,6 +106,8 @@ class _Calling:
         step = self._run.ctx.step
         try:
             payload = self._payload(offer, arguments)
+            if payload is None:
+                return self._failed(_NOTHING_LEFT, tool=offer.tool)
             value = await step.invoke_and_wait(f"{offer.tool}:{self._key}", offer.definition, payload)
         except InvalidPayload as error:
             problems = "; ".join(f"{path.removeprefix(_ROOT)}: {text}" for path, text in error.problems)
@@ -99,11 +117,12 @@ class _Calling:
         return self._completed(offer, value)
 
     def _payload(self, offer: Offer, arguments: Any) -> Any:
+        """What it is run with; an agent gets its share of what is left of the budget. None: nothing is left."""
         payload = offer.payload(arguments)
         if not offer.is_agent or not isinstance(payload, Mapping) or "input" not in payload:
             return payload
-        budget = self._run.rules.budget.left(self._run.state.spent, shares=self._shares)
-        return AgentInput(input=payload["input"], budget=budget)
+        left = self._run.rules.budget.left(self._run.state.spent.step_taken(), share=self.share)
+        return None if left is None else AgentInput(input=payload["input"], budget=left)
 
     def _completed(self, offer: Offer, value: Any) -> Called:
         delegated = value if isinstance(value, AgentResult) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -53,7 +54,7 @@ async def check(run: Run, move: CheckAnswer) -> Checked:
             result = await _call(run, f"{move.name}:{index}", guardrail, answer)
         if result.action is HookAction.FAIL:
             return Checked(answer, result.error_message or "it breaks a rule")
-        answer = _modified(answer, result)
+        answer = _modified(answer, result, f"{run.ctx.execution_id}:{move.name}:{index}")
     return Checked(answer)
 
 
@@ -78,7 +79,7 @@ def _checked(guardrail: Guardrail, returned: Any) -> GuardrailResult:
     """What a guardrail returned, with calls that can be made."""
     result = guardrail.verdict(returned)
     try:
-        _calls(result)
+        _calls(result, "")
     except ValueError as error:
         raise InvalidDefinition(
             f"modified_tool_calls of the guardrail {guardrail.name!r}: {error}"
@@ -116,14 +117,17 @@ def _context(run: Run, answer: ModelResponse, count: int) -> GuardrailContext:
     )
 
 
-def _modified(answer: ModelResponse, result: GuardrailResult) -> ModelResponse:
+def _modified(answer: ModelResponse, result: GuardrailResult, name: str) -> ModelResponse:
     message = answer.message
     if result.modified_content is not None:
         message = message.with_text(result.modified_content)
     if result.modified_tool_calls is not None:
-        message = message.with_tool_calls(_calls(result))
+        message = message.with_tool_calls(_calls(result, name))
     return answer if message is answer.message else answer.model_copy(update={"message": message})
 
 
-def _calls(result: GuardrailResult) -> list[ToolCall]:
-    return [read_call(call, index) for index, call in enumerate(result.modified_tool_calls or ())]
+def _calls(result: GuardrailResult, name: str) -> list[ToolCall]:
+    """The calls that it wrote. `name` is no other check's, so that ids made from it are no other call's."""
+    fresh = hashlib.sha256(name.encode()).hexdigest()[:24]
+    calls = result.modified_tool_calls or ()
+    return [read_call(call, f"call_{fresh}_{index}") for index, call in enumerate(calls)]

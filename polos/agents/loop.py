@@ -107,10 +107,11 @@ class CheckAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CallTools:
-    """Call what the answer calls, side by side."""
+    """Call what the answer calls, side by side. `cut`: the answer broke off, so its last call may not be whole."""
 
     step: int
     calls: tuple[ToolCall, ...]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,8 @@ def _again(state: State, rules: Rules) -> Move:
 def _act(state: State, rules: Rules) -> Move:
     answer = _answer(state)
     if answer.tool_calls:
-        return CallTools(state.steps + 1, answer.tool_calls)
+        cut = answer.stop_reason in (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
+        return CallTools(state.steps + 1, answer.tool_calls, cut)
     if not state.problem or answer.stop_reason in (StopReason.REFUSED, StopReason.PAUSED):
         return EndStep(state.steps + 1)
     if state.repairs > rules.repairs:
@@ -247,7 +249,9 @@ def begun(state: State, tokens: int) -> State:
 
 
 def answered(state: State, answer: ModelResponse) -> State:
-    """The model has answered."""
+    """The model has answered. Calls of an answer that it or the provider's filter broke off are none."""
+    if answer.stop_reason is StopReason.REFUSED and answer.tool_calls:
+        answer = answer.model_copy(update={"message": answer.message.with_tool_calls(())})
     return replace(state, phase=Phase.ANSWERED, answer=answer, just_compacted=False)
 
 
@@ -296,7 +300,7 @@ def step_ended(state: State, stopped_by: str | None, tokens: int) -> State:
         phase=Phase.ENDED,
         steps=state.steps + 1,
         tokens=tokens,
-        spent=replace(state.spent, steps=state.spent.steps + 1),
+        spent=state.spent.step_taken(),
         rejections=0,
         repairs=0,
         refusals=0,

@@ -124,8 +124,8 @@ def shown_call(call: ToolCall) -> dict[str, Any]:
     }
 
 
-def read_call(shown: Mapping[str, Any], index: int) -> ToolCall:
-    """A call that a guardrail wrote; one without an id gets its own.
+def read_call(shown: Mapping[str, Any], fresh: str) -> ToolCall:
+    """A call that a guardrail wrote; one without an id gets `fresh`.
 
     Raises:
         ValueError: It has no name.
@@ -138,5 +138,5 @@ def read_call(shown: Mapping[str, Any], index: int) -> ToolCall:
             f'a tool call is {{"id": ..., "function": {{"name": ..., "arguments": ...}}}}, not {dict(shown)!r:.80}'
         )
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    call_id = str(shown.get("call_id") or shown.get("id") or f"call_guardrail_{index}")
+    call_id = str(shown.get("call_id") or shown.get("id") or fresh)
     return ToolCall(call_id=call_id, name=name, arguments=text, id=str(shown.get("id") or call_id))

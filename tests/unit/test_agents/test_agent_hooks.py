@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from polos import AgentResult, ExecutionFailed, HookContext, HookResult, WorkflowContext, hook, tool
+from polos import (
+    AgentResult,
+    ExecutionFailed,
+    GuardrailContext,
+    GuardrailResult,
+    HookContext,
+    HookResult,
+    WorkflowContext,
+    hook,
+    tool,
+)
 from polos.testing.harness import Harness
 from polos.testing.turns import call, turn
 from support.agents import add, agent, ask, broken, texts, told
@@ -142,6 +152,20 @@ def test_what_one_call_of_the_model_is_sent_may_be_changed(world: Harness) -> No
     one, fake = agent([*TWO_CALLS], tools=[add], on_agent_step_start=shorten)
     ask(world, one)
     assert [texts(request.messages) for request in fake.requests] == [["Hi"], ["only this"]]
+
+
+def test_what_a_hook_left_out_stays_out_when_the_step_is_asked_anew(world: Harness) -> None:
+    def redact(ctx: WorkflowContext, at: HookContext) -> HookResult:
+        return HookResult.continue_with(
+            modified_payload={"messages": [{"role": "user", "content": "[redacted]"}]}
+        )
+
+    def polite(at: GuardrailContext) -> GuardrailResult:
+        return GuardrailResult.fail("rude") if at.content == "bad" else GuardrailResult.continue_with()
+
+    one, fake = agent(["bad", "good"], on_agent_step_start=redact, guardrails=polite)
+    ask(world, one, "the secret")
+    assert texts(fake.requests[1].messages)[:2] == ["[redacted]", "bad"]
 
 
 def test_what_an_answer_says_may_be_changed_at_the_end_of_its_step(world: Harness) -> None:

@@ -16,7 +16,7 @@ from polos.middleware.guardrail import Guardrail
 from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 from polos.testing.turns import call, turn
-from support.agents import add, agent, ask, texts, told
+from support.agents import add, agent, ask, ping, texts, told
 
 
 @guardrail
@@ -153,6 +153,19 @@ def test_calls_may_be_taken_away(world: Harness) -> None:
 
     result = ask(world, agent([turn(calls=[call("add", a=1, b=1)])], tools=[add], guardrails=[none])[0])
     assert (result.result, result.tool_results, result.total_steps) == ("no tools", [], 1)
+
+
+def test_calls_that_guardrails_write_have_ids_that_no_other_call_has(world: Harness) -> None:
+    def pings(at: GuardrailContext) -> GuardrailResult:
+        wanted = [{"name": "ping", "arguments": {}}] * 2
+        return GuardrailResult.continue_with(modified_tool_calls=wanted if at.content == "go" else None)
+
+    one, fake = agent(["go", "go", "end", "go", "end"], tools=[ping], guardrails=pings)
+    ask(world, one, session_id="s")
+    ask(world, one, session_id="s")
+    ids = [made.call_id for message in fake.requests[-1].messages for made in message.tool_calls]
+    assert len(ids) == len(set(ids)) == 6
+    assert max(map(len, ids)) <= 40  # more, and Chat Completions rejects it
 
 
 def test_calls_that_cannot_be_made_are_refused(world: Harness) -> None:

@@ -254,6 +254,30 @@ def test_what_sub_agents_use_counts_and_is_limited(world: Harness) -> None:
     assert len(fake.requests) == 1
 
 
+@pytest.mark.parametrize(("calls", "outcomes"), [(1, ["two"]), (3, ["one", "one", None])])
+def test_sub_agents_together_keep_within_the_steps_that_are_left(
+    world: Harness, calls: int, outcomes: list[str | None]
+) -> None:
+    helper = endless(id="stepper", description="Helps.")
+    asked = [call("stepper", input="a") for _ in range(calls)]
+    boss, _ = agent([turn(calls=asked), "never"], tools=[helper], budget=Budget(steps=3))
+    result = ask(world, boss)
+    assert (result.outcome, result.run_steps) == ("step_limit", 3)
+    assert [one.result for one in result.tool_results] == outcomes
+
+
+def test_a_sub_agent_for_which_nothing_is_left_is_not_asked(world: Harness) -> None:
+    helper, asked = agent(["never"], id="unpaid", description="Helps.")
+    boss, _ = agent(
+        [turn(calls=[call("unpaid", input="a")], usage=HUNDRED), "never"],
+        tools=[helper],
+        budget=Budget(tokens=100),
+    )
+    result = ask(world, boss)
+    assert (result.outcome, result.usage.total_tokens, asked.requests) == ("token_limit", 100, [])
+    assert "used up" in (result.tool_results[0].error or "")
+
+
 def test_what_a_failed_sub_agent_has_used_counts(world: Harness) -> None:
     helper, _ = agent(
         [turn("bad", usage=HUNDRED), turn("bad", usage=HUNDRED)], id="failing-helper", output_schema=Count
