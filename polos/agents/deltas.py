@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from polos.agents.messages import shown_call
-from polos.errors import StoreError
+from polos.errors import LeaseLost
+from polos.llm.text import writable
 from polos.llm.types import ToolCall
 from polos.runtime.environment import StepEnvironment
 
@@ -140,11 +141,14 @@ class Deltas:
     async def _publish(self, batch: list[Event]) -> None:
         events = []
         for kind, data in batch:
-            text = json.dumps({**data, "index": self._count, **self._about}, ensure_ascii=False)
+            about = {**data, "index": self._count, **self._about}
+            text = json.dumps(writable(about), ensure_ascii=False)
             events.append((f"{self._stream}-{self._count}", kind, text))
             self._count += 1
         try:
             for start in range(0, len(events), MOST_EVENTS):
                 await asyncio.to_thread(self._environment.publish, events[start : start + MOST_EVENTS])
-        except StoreError as error:
+        except LeaseLost:
+            raise
+        except Exception as error:  # the answer is paid for: no trouble of its readers may lose it
             log.warning("some deltas of %s were not published: %s", self._environment.execution, error)

@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict
 from polos.agents import sessions
 from polos.agents.deltas import Deltas
 from polos.agents.memory import Past, view
-from polos.errors import InvalidDefinition, NonRetryable
-from polos.llm.errors import ModelError, ProviderUnavailable
+from polos.errors import InvalidDefinition, NonRetryable, PolosError
+from polos.llm.errors import ProviderUnavailable
 from polos.llm.events import Done, TextDelta, ToolCallDelta, ToolCallDone
 from polos.llm.port import Provider
 from polos.llm.pricing import Prices
 from polos.llm.registry import get_provider
 from polos.llm.request import ModelRequest, ToolChoice
+from polos.llm.text import writable
 from polos.llm.types import Message, ModelResponse
 from polos.runtime.environment import StepEnvironment, step_environment
 
@@ -143,13 +144,25 @@ async def call_model(call: ModelCall) -> ModelAnswer:
             f"prices=Prices({{{request.model!r}: Price(input, output)}}), or a budget of tokens"
         )
     try:
-        response = await _ask(provider, request, call, environment)
-    except ModelError:
-        raise
+        response = _writable(await _ask(provider, request, call, environment))
     except InvalidDefinition as error:
         raise CannotAsk(str(error)) from error
+    except PolosError:
+        raise
+    except Exception as error:  # to ask again would be to pay again for what will go wrong again
+        raise CannotAsk(
+            f"the provider {provider.name!r} raised {type(error).__name__}: {error}. A provider raises one of the "
+            "errors in polos.llm.errors; this one is a bug, of ours or of the provider's, and is not tried again"
+        ) from error
     cost = call.model.prices.cost(response.usage, request.model)
     return ModelAnswer(response=response, cost=cost)
+
+
+def _writable(response: ModelResponse) -> ModelResponse:
+    """The answer as the journal can hold it: it is paid for, so no odd character may lose it."""
+    given = response.model_dump(mode="json")
+    mended = writable(given)
+    return response if mended is given else ModelResponse.model_validate(mended)
 
 
 async def _ask(

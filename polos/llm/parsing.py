@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from polos.llm.errors import InvalidModelOutput
 from polos.llm.schema import WRAPPED, admits_null, needs_wrapping, resolve
+from polos.llm.text import writable
 from polos.llm.types import JsonObject, ToolCall
 
 
@@ -100,7 +101,7 @@ def _has_shape(value: Any, schema: dict[str, Any], root: JsonObject) -> bool:
 
 def _loads(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return writable(json.loads(text, parse_constant=_no_number))
     except ValueError as error:
         raise InvalidModelOutput(
             f"{what} could not be read as JSON: {error}. Write it again, as complete and valid JSON"

@@ -178,6 +178,48 @@ def test_how_the_model_stopped_is_told(world: Harness, said: object, outcome: st
     assert result.result in ("half an ans", "I will not.")
 
 
+@tool
+def wipe(ctx: WorkflowContext, scope: str = "everything") -> str:
+    """Delete what is in a scope."""
+    return f"deleted {scope}"
+
+
+@pytest.mark.parametrize("arguments", ["", "{}", '{"scope": "tm'])
+def test_a_call_that_was_cut_off_is_not_made_with_what_was_written_of_it(
+    world: Harness, arguments: str
+) -> None:
+    cut = turn(calls=[call("ping"), Call("wipe", arguments)], stop=StopReason.MAX_TOKENS)
+    one, fake = agent([cut, "end"], tools=[wipe, ping])
+    result = ask(world, one)
+    assert [r.status for r in result.tool_results] == ["completed", "failed"]
+    assert "limit of tokens" in told(fake.requests[1])[1]
+
+
+def test_a_whole_call_before_the_cut_is_made(world: Harness) -> None:
+    cut = turn(calls=[call("wipe", scope="tmp")], stop=StopReason.MAX_TOKENS)
+    one, fake = agent([cut, "end"], tools=[wipe])
+    ask(world, one)
+    assert told(fake.requests[1]) == ["deleted tmp"]
+
+
+def test_calls_of_an_answer_that_was_broken_off_for_its_content_are_not_made(world: Harness) -> None:
+    refused = turn("I can", calls=[call("wipe")], stop=StopReason.REFUSED)
+    one, fake = agent([refused, "later"], tools=[wipe])
+    result = ask(world, one, session_id="s")
+    assert (result.outcome, result.result, result.tool_results) == ("refused", "I can", [])
+    assert ask(world, one, session_id="s").result == "later"
+    assert not any(message.tool_calls for message in fake.requests[1].messages)
+
+
+def test_half_a_character_in_an_answer_does_not_lose_it(world: Harness) -> None:
+    said = turn("odd \ud83d\ude00 \ud83d", calls=[Call("wipe", '{"scope": "\\ud83d"}')])
+    one, fake = agent([said, "end \ud800"], tools=[wipe])
+    result = ask(world, one)
+    assert (result.result, len(fake.requests)) == ("end \ufffd", 2)
+    assert told(fake.requests[1]) == ["deleted \ufffd"]
+    assert texts(fake.requests[1].messages)[1] == "odd \U0001f600 \ufffd"
+
+
 # --- input --------------------------------------------------------------------------------------------------------
 
 
@@ -400,6 +442,13 @@ def test_an_unknown_provider_fails_at_once_and_says_which_there_are(world: Harne
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_provider_with_a_bug_is_not_asked_and_paid_again(world: Harness) -> None:
+    one, fake = agent(FakeModel(lambda request: {}["no such key"]))
+    with pytest.raises(ExecutionFailed, match="raised KeyError: 'no such key'"):
+        ask(world, one)
+    assert len(fake.requests) == 1
 
 
 def test_two_agents_of_one_id_are_refused() -> None:

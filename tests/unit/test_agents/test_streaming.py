@@ -139,8 +139,9 @@ async def test_a_stream_ends_when_the_run_is_cancelled(here: Polos) -> None:
     first = await anext(stream.events)
     assert first.event_type == "agent_start"
     assert await stream.handle.cancel()
+    ended = await types(stream)
     hold.set()
-    assert (await types(stream))[-1] == "agent_cancel"
+    assert ended[-1] == "agent_cancel"
 
 
 async def test_the_end_is_told_after_all_that_was_said(here: Polos) -> None:
@@ -289,14 +290,14 @@ async def test_an_agent_called_by_a_workflow_streams_where_it_says_so(here: Polo
 class Written:
     """Stands for the environment of a step: what was published, write by write."""
 
-    def __init__(self, *, fails: bool = False) -> None:
+    def __init__(self, *, fails: Exception | None = None) -> None:
         self.writes: list[list[tuple[str, dict[str, Any]]]] = []
         self.attempt, self.execution, self.workflow = 1, "x", "w"
         self._fails = fails
 
     def publish(self, published: list[tuple[str, str, str]]) -> None:
         if self._fails:
-            raise StoreError("full")
+            raise self._fails
         self.writes.append([(kind, json.loads(data)) for _, kind, data in published])
 
 
@@ -351,10 +352,21 @@ async def test_silence_is_told_only_where_it_voids_what_was_said(
     assert [[kind for kind, _ in write] for write in environment.writes] == writes
 
 
-async def test_a_store_that_fails_costs_the_readers_and_not_the_run(caplog: pytest.LogCaptureFixture) -> None:
-    async with Deltas(_as_environment(Written(fails=True)), step="llm:1") as deltas:
+@pytest.mark.parametrize("error", [StoreError("full"), OSError("no space")], ids=["store", "other"])
+async def test_a_store_that_fails_costs_the_readers_and_not_the_run(
+    caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    async with Deltas(_as_environment(Written(fails=error)), step="llm:1") as deltas:
         deltas.text("x")
     assert "not published" in caplog.text
+
+
+async def test_half_a_character_costs_the_readers_that_character_alone() -> None:
+    environment = Written()
+    async with Deltas(_as_environment(environment), step="llm:1") as deltas:
+        deltas.text("a\ud83d")
+    ((_, (_, text)),) = environment.writes
+    assert text["content"] == "a\ufffd"
 
 
 def _as_environment(written: Written) -> StepEnvironment:
