@@ -40,6 +40,7 @@ from polos.llm.types import (
 
 API: Final = "anthropic.messages"
 
+_THINKING: Final = ("thinking", "redacted_thinking")
 _STOPS: Final = {
     "end_turn": StopReason.END,
     "tool_use": StopReason.TOOL_CALLS,
@@ -198,7 +199,7 @@ def _messages(messages: Iterable[Message]) -> list[JsonObject]:
     merged: list[Any] = []
     for message in messages:
         role = "assistant" if message.role == "assistant" else "user"
-        content = [block for part in message.parts if (block := _block(part, message.api)) is not None]
+        content = _content(message)
         if merged and merged[-1]["role"] == role:
             merged[-1]["content"].extend(content)
         elif content:
@@ -206,11 +207,19 @@ def _messages(messages: Iterable[Message]) -> list[JsonObject]:
     return merged
 
 
+def _content(message: Message) -> list[JsonObject]:
+    """The blocks of a message. Thinking that was cut off, so that nothing came of it, is rejected and left out."""
+    blocks = [block for part in message.parts if (block := _block(part, message.api)) is not None]
+    while blocks and blocks[-1]["type"] in _THINKING:
+        blocks.pop()
+    return [block for block in blocks if block["type"] != "thinking" or block.get("signature")]
+
+
 def _block(part: Part, api: str) -> JsonObject | None:
-    """The part as a block; None if it has no place here (empty text, another provider's reasoning)."""
+    """The part as a block; None if it has no place here (blank text, another provider's reasoning)."""
     raw = getattr(part, "raw", None) if api == API else None
     match part:
-        case Text(text=""):
+        case Text(text=text) if not text.strip():  # the API rejects it, its own too
             return None
         case Text() | ToolCall() | Reasoning() | Opaque() if raw is not None:
             return dict(raw)
@@ -289,7 +298,7 @@ def _part(block: dict[str, Any], written: str) -> Part:
                 id=block["id"],
                 raw=block,
             )
-        case "thinking" | "redacted_thinking":
+        case kind if kind in _THINKING:
             return Reasoning(text=block.get("thinking") or "", raw=block)
         case _:
             return Opaque(raw=block)

@@ -217,7 +217,7 @@ def _messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     merged: list[dict[str, Any]] = []
     for message in messages:
         role = "assistant" if message.role == "assistant" else "user"
-        content = [block for part in message.parts if (block := _block(part, message.api)) is not None]
+        content = _content(message)
         if merged and merged[-1]["role"] == role:
             merged[-1]["content"].extend(content)
         elif content:
@@ -225,10 +225,18 @@ def _messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     return merged
 
 
+def _content(message: Message) -> list[dict[str, Any]]:
+    """The blocks of a message. Thinking that was cut off, so that nothing came of it, is rejected and left out."""
+    blocks = [block for part in message.parts if (block := _block(part, message.api)) is not None]
+    while blocks and "reasoningContent" in blocks[-1]:
+        blocks.pop()
+    return blocks
+
+
 def _block(part: Part, api: str) -> dict[str, Any] | None:
     raw = getattr(part, "raw", None) if api == API else None
     match part:
-        case Text(text=""):
+        case Text(text=text) if not text.strip():  # the API rejects it, its own too
             return None
         case Text() | ToolCall() | Reasoning() | Opaque() if raw is not None:
             block: dict[str, Any] = with_bytes(raw)

@@ -195,6 +195,10 @@ def _of_assistant(message: Message, stored: bool) -> list[JsonObject]:
             )
         elif isinstance(part, Text) and part.text:
             items.append({"role": "assistant", "content": part.text})
+    while (
+        items and items[-1].get("type") == "reasoning"
+    ):  # rejected without the item that it led to: it was cut off
+        items.pop()
     if lost_reasoning:  # an item with its id calls for the reasoning it followed; without, it stands alone
         items = [{name: value for name, value in item.items() if name != "id"} for item in items]
     return items

@@ -122,6 +122,25 @@ def test_empty_text_which_the_api_rejects_is_left_out() -> None:
     assert [message["role"] for message in sent["messages"]] == ["user"]
 
 
+def test_blank_text_which_the_api_rejects_from_its_own_model_is_left_out() -> None:
+    blank = {"type": "text", "text": "\n\n"}
+    use = {"type": "tool_use", "id": "t1", "name": "now", "input": {}}
+    parts = (Text(text="\n\n", raw=blank), ToolCall(call_id="t1", name="now", raw=use))
+    said = Message(role="assistant", parts=parts, api=API)
+    sent = body(user("a"), said, tool_results([ToolResult(call_id="t1", content="1")]), tools=(WEATHER,))
+    assert sent["messages"][1]["content"] == [use]
+
+
+def test_thinking_that_was_cut_off_stays_behind() -> None:
+    signed = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    unsigned = {"type": "thinking", "thinking": "hm"}
+    only = Message(role="assistant", parts=(Reasoning(text="hm", raw=signed),), api=API)
+    assert [message["role"] for message in body(user("a"), only, user("b"))["messages"]] == ["user"]
+    text = {"type": "text", "text": "x"}
+    both = Message(role="assistant", parts=(Reasoning(raw=unsigned), Text(text="x", raw=text)), api=API)
+    assert body(user("a"), both, user("b"))["messages"][1]["content"] == [text]
+
+
 def test_a_picture_goes_by_url_or_as_data() -> None:
     sent = body(user(Image(url="https://x.test/a.png"), Image(data="AAAA", media_type="image/png")))
     assert [part["source"]["type"] for part in sent["messages"][0]["content"]] == ["url", "base64"]

@@ -13,13 +13,14 @@ from polos.llm import stored
 from polos.llm.errors import AuthenticationFailed, BadRequest, ProviderUnavailable, RateLimited
 from polos.llm.port import complete
 from polos.llm.providers.bedrock import Bedrock, make_client
-from polos.llm.providers.bedrock_wire import BedrockWire, caches, jsonable, with_bytes
+from polos.llm.providers.bedrock_wire import API, BedrockWire, caches, jsonable, with_bytes
 from polos.llm.providers.sdk import Broken
 from polos.llm.request import ModelRequest, OutputSpec
 from polos.llm.types import (
     Image,
     Message,
     ModelResponse,
+    Reasoning,
     StopReason,
     Text,
     ToolCall,
@@ -78,6 +79,21 @@ def test_a_choice_is_sent_only_to_models_that_know_one() -> None:
     assert "toolChoice" not in llama["toolConfig"]
 
 
+def test_blank_text_and_thinking_that_was_cut_off_stay_behind() -> None:
+    use = {"toolUse": {"toolUseId": "t1", "name": "now", "input": {}}}
+    thought = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}
+    call = Message(
+        role="assistant",
+        api=API,
+        parts=(Text(text="\n", raw={"text": "\n"}), ToolCall(call_id="t1", name="now", raw=use)),
+    )
+    cut = Message(role="assistant", api=API, parts=(Reasoning(text="hm", raw=thought),))
+    result = tool_results([ToolResult(call_id="t1", content="1")])
+    sent = body(user("a"), call, result, cut, user("b"), tools=(WEATHER,))["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+    assert sent[1]["content"] == [use]
+
+
 def test_a_tool_without_a_description_has_none() -> None:
     tool = body(tools=(type(NOW)("bare", "", {"type": "object"}),))["toolConfig"]["tools"][0]
     assert "description" not in tool["toolSpec"]
@@ -119,11 +135,14 @@ async def test_redacted_reasoning_comes_in_pieces_and_goes_back_as_the_same_byte
             }
         },
         {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": "so"}}},
+        {"contentBlockStop": {"contentBlockIndex": 1}},
         {"messageStop": {"stopReason": "end_turn"}},
     )
     kept = stored.load(Message, json.loads(json.dumps(stored.dump(response.message))))
     sent = body(user("a"), kept, user("b"))
-    assert sent["messages"][1]["content"] == [{"reasoningContent": {"redactedContent": b"\x00ab\xff"}}]
+    thought = {"reasoningContent": {"redactedContent": b"\x00ab\xff"}}
+    assert sent["messages"][1]["content"] == [thought, {"text": "so"}]
 
 
 def test_text_with_citations_is_one_block_with_them() -> None:

@@ -167,6 +167,13 @@ def test_reasoning_that_nobody_keeps_is_left_out_and_what_followed_it_stands_alo
     assert kept[1:3] == [reasoning, call]
 
 
+def test_reasoning_that_was_cut_off_before_it_led_to_anything_is_left_out() -> None:
+    reasoning = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "x"}
+    cut = Message(role="assistant", api=API, parts=(Reasoning(raw=reasoning),))
+    sent = ResponsesWire(request(user("a"), cut, user("b"))).body()["input"]
+    assert [item["role"] for item in sent] == ["user", "user"]
+
+
 def test_a_message_a_guardrail_has_changed_is_sent_as_changed() -> None:
     raw = {
         "id": "msg_1",
