@@ -66,11 +66,12 @@ async def summarize(job: Job) -> Shortened:
     everything = (*prompt.before(step_environment()), *prompt.own)
     cut = cut_for(everything, job.config, prompt.cut)
     if cut == prompt.cut:
-        tokens = estimate(view(everything, cut, prompt.summary))
-        return Shortened(cut=cut, summary=prompt.summary, tokens=tokens)
+        return _as_it_was(prompt, everything, None)
     reached = _reach(everything, prompt.cut, cut, job.config.max_conversation_tokens)
     answer = await _ask(job, transcript(everything[prompt.cut : reached], prompt.summary))
     summary = answer.response.text
+    if not summary.strip():  # better long than forgotten
+        return _as_it_was(prompt, everything, answer)
     return Shortened(
         cut=reached,
         summary=summary,
@@ -78,6 +79,11 @@ async def summarize(job: Job) -> Shortened:
         answer=answer,
         complete=reached == cut,
     )
+
+
+def _as_it_was(prompt: Prompt, everything: tuple[Message, ...], answer: ModelAnswer | None) -> Shortened:
+    tokens = estimate(view(everything, prompt.cut, prompt.summary))
+    return Shortened(cut=prompt.cut, summary=prompt.summary, tokens=tokens, answer=answer)
 
 
 def _reach(messages: tuple[Message, ...], start: int, cut: int, allowed: int) -> int:

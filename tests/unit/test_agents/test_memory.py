@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from polos import CompactionConfig, ExecutionFailed, WorkflowContext, workflow
 from polos.agents.memory import Past, cut_for, estimate, view
 from polos.agents.sessions import History, look, read, remember
+from polos.llm.request import ModelRequest
 from polos.llm.types import Message, Text, ToolCall, ToolResult, assistant, tool_results, user
 from polos.memory.types import CompactionConfig as SameConfig
 from polos.testing.fake_model import FakeModel
@@ -207,6 +208,17 @@ def test_a_conversation_that_the_provider_finds_too_long_is_shortened_and_asked_
     ask(world, one, "first", session_id="s")
     assert ask(world, one, "second", session_id="s").result == "two"
     assert "SUMMARY 1" in fake.requests[-1].messages[0].text
+
+
+def test_a_summary_that_says_nothing_replaces_nothing(world: Harness) -> None:
+    def reply(request: ModelRequest) -> object:
+        return " " if "You summarize" in request.system else "x" * 600
+
+    one, fake = agent(FakeModel(reply), compaction=SMALL)
+    ask(world, one, "my name is Ada", session_id="s")
+    ask(world, one, "and now?", session_id="s")
+    assert any("You summarize" in request.system for request in fake.requests)
+    assert texts(fake.requests[-1].messages) == ["my name is Ada", "x" * 600, "and now?"]
 
 
 def test_what_cannot_be_shortened_fails_with_the_providers_words(world: Harness) -> None:
