@@ -9,6 +9,7 @@ HTTP API and the dashboard show this.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from polos.core.ids import derived_id
 from polos.core.journal import Entry, Journal, Kind
-from polos.core.operations import AwaitChild, AwaitEvent, CallChild, RunStep, Suspend, Timer
+from polos.core.operations import AwaitChild, AwaitEvent, CallChild, Operation, RunStep, Suspend, Timer
 from polos.core.replay import Issued, Rewind
 from polos.errors import ReplayMismatch
 from polos.runtime import names
@@ -57,8 +58,10 @@ class Attempt:
 class Item:
     """One operation of an execution. `address` is verb:key; `child` the execution it started or waits for.
 
-    `started`, `ended`, `due` are epoch milliseconds: `due` is when the next attempt begins, or the wait is over at the
-    latest. `value` is the result as JSON text.
+    `asked`, `started`, `ended`, `due` are epoch milliseconds: `asked` is when the code asked for it, so that what lies
+    between that and the start was queueing; `due` is when the next attempt begins, or the wait is over at the latest.
+    `value` is the result as JSON text. `waits_for`: "time", "event", "answer" or "execution"; `topic`: of that event.
+    `changed`: the position of the latest entry that said something new about it.
     """
 
     address: str
@@ -69,6 +72,10 @@ class Item:
     due: int | None = None
     child: str | None = None
     value: str | None = None
+    asked: int | None = None
+    waits_for: str | None = None
+    topic: str | None = None
+    changed: int = 0
 
     @property
     def verb(self) -> str:
@@ -86,6 +93,11 @@ class Item:
         return Stage.RUNNING if late else self.stage
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more will be said about it."""
+        return self.stage in (Stage.DONE, Stage.FAILED, Stage.ABANDONED)
+
+    @property
     def error(self) -> Mapping[str, Any] | None:
         """The error of the latest attempt, if that failed."""
         return self.attempts[-1].error if self.attempts else None
@@ -96,6 +108,7 @@ class Timeline:
     """One execution with its operations. Times are epoch milliseconds, `result` is JSON text.
 
     `complete` tells whether what is under way is in it: False where the workflow's code is not known or does not fit.
+    `position`: how many entries of the journal it tells of.
     """
 
     execution: str
@@ -109,6 +122,7 @@ class Timeline:
     result: str | None = None
     error: Mapping[str, Any] | None = None
     complete: bool = False
+    position: int = 0
 
 
 class TimelineReader:
@@ -119,15 +133,27 @@ class TimelineReader:
         self.execution = execution
         self._journal = Journal()
         self._last: tuple[int, int, Timeline] | None = None
+        self._operations: dict[str, Operation] = {}
+        self._lock = threading.Lock()
 
     def read(self) -> Timeline:
         """The timeline now; the same object while nothing has changed. `NotFound` if there is no such execution."""
+        with self._lock:
+            return self._read()
+
+    def operation(self, address: str) -> Operation | None:
+        """What the code asked for at that address, as of the last `read`; None where the code is not known."""
+        return self._operations.get(address)
+
+    def _read(self) -> Timeline:
         meta = self._service.meta(self.execution)
         log = names.journal(self._service.project, self.execution)
         texts = self._service.ports.log.read(log, len(self._journal))
         self._journal.extend(Entry.decode(text) for text in texts)
         if self._last is None or self._last[:2] != (len(self._journal), meta.version):
-            made = timeline(meta, self._journal, self._issued(meta))
+            issued = self._issued(meta)
+            self._operations = {one.address: one.operation for one in issued or ()}
+            made = timeline(meta, self._journal, issued)
             self._last = (len(self._journal), meta.version, made)
         return self._last[2]
 
@@ -174,24 +200,27 @@ def timeline(meta: Meta, journal: Journal, issued: Sequence[Issued] | None = Non
         result=end.value if end is not None else None,
         error=end.error if end is not None else meta.error,
         complete=issued is not None,
+        position=len(journal),
     )
 
 
-def _recorded(journal: Journal) -> dict[str, list[Entry]]:
+Recorded = Sequence[tuple[int, Entry]]
+"""The entries of an operation with their positions, in order."""
+
+
+def _recorded(journal: Journal) -> dict[str, list[tuple[int, Entry]]]:
     """The entries of each operation, in order of its first."""
-    recorded: dict[str, list[Entry]] = {}
-    for entry in journal.entries:
+    recorded: dict[str, list[tuple[int, Entry]]] = {}
+    for position, entry in enumerate(journal.entries):
         if entry.kind in (Kind.DONE, Kind.FAILED, Kind.RETRY, Kind.SIGNAL):
-            recorded.setdefault(entry.address, []).append(entry)
+            recorded.setdefault(entry.address, []).append((position, entry))
     return recorded
 
 
-def _item(
-    meta: Meta, journal: Journal, address: str, *, entries: Sequence[Entry], issued: Issued | None
-) -> Item:
-    attempts = [Attempt(entry.attempt, entry.started, entry.at, entry.error) for entry in entries]
+def _item(meta: Meta, journal: Journal, address: str, *, entries: Recorded, issued: Issued | None) -> Item:
+    attempts = [Attempt(entry.attempt, entry.started, entry.at, entry.error) for _, entry in entries]
     since = _since(issued, journal)
-    last = entries[-1] if entries else None
+    last = entries[-1][1] if entries else None
     stage = _stage(last, issued)
     if issued is not None and stage is Stage.RUNNING:
         attempts.append(Attempt(issued.attempt, None, None))
@@ -205,7 +234,32 @@ def _item(
         due=None if over else _due(last, issued),
         child=_child(meta, address, issued),
         value=last.value if over and last is not None else None,
+        asked=since,
+        waits_for=_waits_for(issued),
+        topic=issued.operation.topic if issued and isinstance(issued.operation, AwaitEvent) else None,
+        changed=_changed(entries, issued),
     )
+
+
+def _changed(entries: Recorded, issued: Issued | None) -> int:
+    said = [position for position, _ in entries[-1:]]
+    if issued is not None:
+        said += [issued.position - 1, (issued.abandoned_at or 0) - 1]
+    return max(0, *said) if said else 0
+
+
+def _waits_for(issued: Issued | None) -> str | None:
+    match issued.operation if issued is not None else None:
+        case Timer():
+            return "time"
+        case AwaitEvent():
+            return "event"
+        case Suspend():
+            return "answer"
+        case CallChild() | AwaitChild():
+            return "execution"
+        case _:
+            return None
 
 
 def _since(issued: Issued | None, journal: Journal) -> int | None:

@@ -39,6 +39,7 @@ from polos.server.routes import (
     queues,
     runs,
     schedules,
+    steps,
 )
 from polos.server.routing import Route, Table
 
@@ -62,6 +63,7 @@ Room = Callable[[Desk], Sequence[Route]]
 
 ROOMS: Final[tuple[Room, ...]] = (
     executions.routes,
+    steps.routes,
     control.routes,
     runs.routes,
     events.routes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from polos.errors import InvalidRequest, PolosError
 from polos.ports import Clock
 from polos.runtime.host import Host
 from polos.runtime.service import Service
+from polos.runtime.timeline import TimelineReader
 from polos.server.cursors import Cursors
 from polos.server.principals import Principal
 from polos.server.requests import Request
@@ -24,6 +26,8 @@ LONGEST_WAIT: Final = 20.0
 """Seconds. A gateway gives up after 29."""
 SPARE_SECONDS: Final = 3.0
 """What an invocation keeps of its time for the answer."""
+READERS: Final = 16
+"""Timelines that are kept between requests: each holds the journal of its execution."""
 
 
 @dataclass(slots=True)
@@ -81,6 +85,8 @@ class Desk:
         self._new_id = new_id
         self._public_url = public_url
         self._at_hand = threading.local()
+        self._readers: OrderedDict[tuple[str, str], TimelineReader] = OrderedDict()
+        self._readers_lock = threading.Lock()
 
     @property
     def asked(self) -> Asked:
@@ -96,6 +102,17 @@ class Desk:
     def service_of(self, project: str) -> Service:
         """The requests of a project."""
         return Service(self.host, project, new_id=self._new_id)
+
+    def reader(self, execution: str) -> TimelineReader:
+        """Who reads the timeline of an execution of the project at hand: kept, to read on where it was."""
+        name = (self.asked.project, execution)
+        with self._readers_lock:
+            reader = self._readers.get(name) or TimelineReader(self.service, execution)
+            self._readers[name] = reader
+            self._readers.move_to_end(name)
+            while len(self._readers) > READERS:
+                self._readers.popitem(last=False)
+        return reader
 
     @contextmanager
     def serving(self, asked: Asked) -> Iterator[None]:

@@ -36,6 +36,7 @@ class ApiFunction:
 
     Attributes:
         handler: The Lambda handler, `(event, context) -> response`.
+        streamer: The same for a runtime that streams: the answer goes to `context.send`; see `streaming`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ApiFunction:
         )
         self._telemetry = telemetry or Quiet()
         self.handler: Callable[[Any, Any], Any] = self._telemetry.around(self._handle)
+        self.streamer: Callable[[Any, Any], Any] = self._telemetry.around(self._stream)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ApiFunction:
@@ -69,10 +71,19 @@ class ApiFunction:
 
     def _handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         answer = self.api.handle(event, context)
-        self._telemetry.count("Requests")
-        if answer["statusCode"] >= 500:
-            self._telemetry.count("RequestsFailed")
+        self._count(answer["statusCode"])
         return answer
+
+    def _stream(self, event: Mapping[str, Any], context: Any) -> None:
+        seconds = context.get_remaining_time_in_millis() / 1000
+        answer = self.api.answer(event, seconds, can_stream=True)
+        self._count(answer.status)
+        context.send(answer)
+
+    def _count(self, status: int) -> None:
+        self._telemetry.count("Requests")
+        if status >= 500:
+            self._telemetry.count("RequestsFailed")
 
 
 def rate_limit(text: str) -> Rate | None:

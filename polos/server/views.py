@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from polos.core.journal import Entry as JournalEntry
 from polos.core.start import StartInfo
-from polos.runtime.executions import Meta
+from polos.runtime import names
+from polos.runtime.executions import Meta, decode
 from polos.runtime.service import Service
 from polos.runtime.timeline import Item
 from polos.runtime.timeline import Timeline as Story
 from polos.server.models.executions import (
     Attempt,
+    ChildSummary,
     Entry,
     Execution,
     Operation,
@@ -22,6 +24,7 @@ from polos.server.models.executions import (
     Stored,
     Summary,
     Timeline,
+    Wait,
 )
 from polos.server.values import to_outside
 
@@ -132,8 +135,36 @@ def entry(position: int, fact: JournalEntry) -> Entry:
     )
 
 
-def timeline(story: Story, now_ms: int) -> Timeline:
-    """An execution with its operations."""
+def child_summaries(service: Service, items: Sequence[Item]) -> dict[str, ChildSummary]:
+    """How far the children of these operations are, by their ids; asked for together."""
+    keys = {names.meta(service.project, item.child) for item in items if item.child}
+    found = service.ports.records.get_many(sorted(keys)) if keys else {}
+    return {meta.info.execution: _child(meta) for meta in map(decode, found.values())}
+
+
+def _child(meta: Meta) -> ChildSummary:
+    info = meta.info
+    return ChildSummary(
+        id=info.execution,
+        workflow_id=info.workflow,
+        kind=info.kind,
+        status=meta.status,
+        created_at=datetime.fromtimestamp(info.created_at / 1000, UTC),
+        started_at=moment(meta.started_at),
+        completed_at=moment(meta.completed_at),
+    )
+
+
+def timeline(
+    story: Story,
+    now_ms: int,
+    *,
+    items: Sequence[tuple[int, Item]] | None = None,
+    summaries: Mapping[str, ChildSummary] | None = None,
+    next_offset: int | None = None,
+) -> Timeline:
+    """An execution with its operations, or with `items` of them, each with its place in the order of the code."""
+    shown = enumerate(story.items) if items is None else items
     return Timeline(
         execution_id=story.execution,
         workflow_id=story.workflow,
@@ -143,13 +174,21 @@ def timeline(story: Story, now_ms: int) -> Timeline:
         ended_at=moment(story.ended),
         cancel_asked_at=moment(story.cancel_asked),
         complete=story.complete,
-        operations=[_operation(item, now_ms) for item in story.items],
+        position=story.position,
+        total=len(story.items),
+        next_offset=next_offset,
+        operations=[operation(item, index, now_ms, summaries or {}) for index, item in shown],
     )
 
 
-def _operation(item: Item, now_ms: int) -> Operation:
+def operation(item: Item, index: int, now_ms: int, summaries: Mapping[str, ChildSummary]) -> Operation:
+    """One operation, the `index`th of the code."""
     size = None if item.value is None else len(item.value.encode())
+    waits = None
+    if item.waits_for is not None:
+        waits = Wait.model_validate({"for": item.waits_for, "topic": item.topic, "until": moment(item.due)})
     return Operation(
+        index=index,
         address=item.address,
         verb=item.verb,
         key=item.key,
@@ -163,10 +202,13 @@ def _operation(item: Item, now_ms: int) -> Operation:
             )
             for attempt in item.attempts
         ],
+        issued_at=moment(item.asked),
         started_at=moment(item.started),
         ended_at=moment(item.ended),
         due_at=moment(item.due),
+        wait=waits,
         child=item.child,
+        child_summary=summaries.get(item.child or ""),
         value=to_outside(item.value, None) if size is not None and size <= SHORT else None,
         value_bytes=size,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from polos.server.models.texts import Body, Label, Name, Seconds
 
@@ -183,27 +183,58 @@ class Attempt(BaseModel):
     error: dict[str, Any] | None = None
 
 
+class Wait(BaseModel):
+    """What an operation waits for: "time", an "event" of a topic, an "answer", or another "execution"; until when."""
+
+    kind: Literal["time", "event", "answer", "execution"] = Field(alias="for", serialization_alias="for")
+    topic: str | None = None
+    until: datetime | None = None
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class ChildSummary(BaseModel):
+    """How far the execution is that an operation started or waits for."""
+
+    id: str
+    workflow_id: str
+    kind: str
+    status: str
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
 class Operation(BaseModel):
     """One operation of an execution, with its attempts. `child`: the execution it started or waits for.
 
-    `value` is its result if that is short; `value_bytes` says how long it is.
+    `index`: its place in the order of the code. `issued_at`: when the code asked for it; what lies between that and the
+    first attempt was queueing. `value` is its result if that is short; `value_bytes` says how long it is.
     """
 
+    index: int = 0
     address: str
     verb: str
     key: str
     stage: str
     attempts: list[Attempt]
+    issued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     due_at: datetime | None = None
+    wait: Wait | None = None
     child: str | None = None
+    child_summary: ChildSummary | None = None
     value: Any = None
     value_bytes: int | None = None
 
 
 class Timeline(BaseModel):
-    """An execution with its operations. `complete`: whether what is under way is among them."""
+    """An execution with its operations. `complete`: whether what is under way is among them.
+
+    `position`: how much of the journal it tells of; asked for again with `since` that, it tells what is new. `total`:
+    how many operations there are; `next_offset`: where the next page of them begins, null if this was the last.
+    """
 
     execution_id: str
     workflow_id: str
@@ -213,4 +244,7 @@ class Timeline(BaseModel):
     ended_at: datetime | None = None
     cancel_asked_at: datetime | None = None
     complete: bool
+    position: int = 0
+    total: int = 0
+    next_offset: int | None = None
     operations: list[Operation]

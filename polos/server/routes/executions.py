@@ -20,7 +20,6 @@ from polos.runtime import names
 from polos.runtime.control import Control, Filter
 from polos.runtime.executions import Meta
 from polos.runtime.service import Service, StartOptions
-from polos.runtime.timeline import TimelineReader
 from polos.server import views
 from polos.server.desk import LONGEST_WAIT, Desk
 from polos.server.models.executions import (
@@ -41,6 +40,9 @@ from polos.server.values import payload_from_outside, state_from_outside
 GROUP: Final = "Executions"
 MAX_PAYLOAD: Final = 1024 * 1024
 """Bytes of a payload as JSON: it comes with every look at the execution."""
+MOST_OPERATIONS: Final = 2000
+TIMELINE_PAUSES: Final = (0.05, 1.0)
+"""A look at a timeline that has grown replays its journal."""
 
 Id = Annotated[str, Path(description="The id of an execution.")]
 Text = Annotated[str | None, Query(max_length=400)]
@@ -152,11 +154,42 @@ class Executions:
         entries = [views.entry(after + i, JournalEntry.decode(text)) for i, text in enumerate(texts) if text]
         return JournalPage(entries=entries, next=after + len(texts) if texts else None)
 
-    def read_timeline(self, execution_id: Id) -> Timeline:
-        """The execution's operations with their attempts, those under way included."""
-        service = self._desk.service
-        story = TimelineReader(service, execution_id).read()
-        return views.timeline(story, int(self._desk.clock.now() * 1000))
+    def read_timeline(  # noqa: PLR0917 - parameters of the query, all by name
+        self,
+        execution_id: Id,
+        since: Annotated[
+            int | None,
+            Query(ge=0, description="The `position` of an earlier answer: only what is new, or not over."),
+        ] = None,
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 0.0,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MOST_OPERATIONS)] = 1000,
+    ) -> Timeline:
+        """The execution's operations with their attempts, those under way included.
+
+        `since` with `wait` tells what is new as soon as there is something, in one request that is held open.
+        """
+        reader = self._desk.reader(execution_id)
+        before = reader.read()
+        story = until(
+            reader.read,
+            lambda one: (
+                since is None or one.position > since or one.status != before.status or one.ended is not None
+            ),
+            self._desk.clock,
+            self._desk.patience(wait),
+            pauses=TIMELINE_PAUSES,
+        )
+        new = [
+            (index, item)
+            for index, item in enumerate(story.items)
+            if since is None or item.changed >= since or not item.over
+        ]
+        page = new[offset : offset + limit]
+        following = offset + limit if offset + limit < len(new) else None
+        summaries = views.child_summaries(self._desk.service, [item for _, item in page])
+        now_ms = int(self._desk.clock.now() * 1000)
+        return views.timeline(story, now_ms, items=page, summaries=summaries, next_offset=following)
 
     def _ended(self, service: Service, execution_id: str, timeout: float) -> Meta:
         return until(

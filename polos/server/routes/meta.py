@@ -23,7 +23,7 @@ TITLE: Final = "Polos"
 VERSION: Final = "1"
 ABOUT: Final = (
     "Durable workflows and agents: start, look, act, publish. Errors are problem details (RFC 9457); their `code` says "
-    "what happened and stays the same. `polos keys create` makes an API key; it is of one project."
+    "what happened and stays the same. `polos key create` makes an API key; it is of one project."
 )
 # The page runs scripts that stand in it, and asks nobody but this API.
 _DOCS_POLICY: Final = (

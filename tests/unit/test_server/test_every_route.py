@@ -68,6 +68,12 @@ REQUESTS: dict[str, Callable[[Asker, Theirs], Told]] = {
     "GET /v1/executions/<execution_id>/timeline": lambda ask, bee: ask(
         "GET", f"/v1/executions/{bee.waiting}/timeline"
     ),
+    "GET /v1/executions/<execution_id>/step": lambda ask, bee: ask(
+        "GET", f"/v1/executions/{bee.waiting}/step", query="address=suspend:q"
+    ),
+    "GET /v1/executions/<execution_id>/children": lambda ask, bee: ask(
+        "GET", f"/v1/executions/{bee.waiting}/children"
+    ),
     "GET /v1/executions/<execution_id>/suspensions": lambda ask, bee: ask(
         "GET", f"/v1/executions/{bee.waiting}/suspensions"
     ),
