@@ -13,7 +13,7 @@ from polos.deploy.checks import check
 from polos.deploy.collect import collect
 from polos.deploy.compute import code_uri
 from polos.deploy.merging import DEFAULT_FILES, merged, read_merge_file
-from polos.deploy.package import HOST, Contents, Packaged, package, skipped
+from polos.deploy.package import HOST, Contents, Packaged, package, skipped, write_text
 from polos.deploy.plan import Options, StackPlan, plan
 from polos.deploy.render import render
 from polos.deploy.requirements import all_requirements, app_requirements
@@ -80,7 +80,7 @@ def write(built: Build, root: Path) -> list[str]:
         )
     for path in changed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(built.files[path], encoding="utf-8")
+        write_text(root / path, built.files[path])
     return changed
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from polos.deploy.intrinsics import COMMENT, Resources, att, ref, sub
+from polos.deploy.intrinsics import COMMENT, Resources, att, choose, ref, sub
 from polos.deploy.permissions import Permission
 from polos.deploy.plan import FunctionPlan, QueuePlan, StackPlan
+
+STREAM_TIMEOUT: Final = 300
+"""Seconds that one answer may stream. Lambda does not tell when a reader goes: so long one may be paid for in vain."""
+STREAM_PROGRAM: Final = "stream"
+"""In handlers/: what Lambda starts in place of its own runtime where answers stream."""
 
 
 def compute(plan: StackPlan) -> Resources:
@@ -52,6 +57,8 @@ def _function(function: FunctionPlan, plan: StackPlan) -> dict[str, Any]:
     variables: dict[str, Any] = dict(function.environment)
     if function.kind == "api":
         variables["POLOS_IAM_ACCESS"] = ref("IamAccess")
+        variables["AWS_LAMBDA_EXEC_WRAPPER"] = choose("Streams", f"/var/task/handlers/{STREAM_PROGRAM}")
+        properties["Timeout"] = choose("Streams", STREAM_TIMEOUT, function.timeout)
     if variables:
         properties["Environment"] = {"Variables": variables}
     if function.layers:

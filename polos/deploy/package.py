@@ -101,7 +101,7 @@ def package(
     for path, file in {**tree(own, own.parent, without=_NOT_IN_LAMBDA), **contents.files}.items():
         _place(new / path).write_bytes(file.read_bytes())
     for path, text in contents.texts.items():
-        _place(new / path).write_text(text, encoding="utf-8")
+        write_text(_place(new / path), text)
     if architecture == HOST:
         compileall.compile_dir(new, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     packaged = Packaged(directory, architecture, _sizes(new))
@@ -114,6 +114,13 @@ def package(
     shutil.rmtree(directory, ignore_errors=True)
     new.rename(directory)
     return packaged
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file; one that begins with `#!` is a program, and may be run."""
+    file.write_text(text, encoding="utf-8")
+    if text.startswith("#!"):
+        file.chmod(0o755)
 
 
 def megabytes(size: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from polos.deploy.compute import STREAM_PROGRAM
 from polos.deploy.plan import Options, StackPlan
 from polos.deploy.template import MARK
 from polos.deploy.yaml_text import to_yaml
@@ -49,7 +50,18 @@ def handlers(plan: StackPlan) -> dict[str, str]:
     """File name -> text of the modules that Lambda calls, one for each kind of function."""
     kinds = {function.kind for function in plan.functions}
     texts = {f"{kind}.py": _door(kind) for kind in sorted(kinds)}
+    texts[STREAM_PROGRAM] = _STREAM
     return {"__init__.py": f'"""One door for each Lambda function, a few lines each. {MARK}."""\n'} | texts
+
+
+_STREAM: Final = f"""\
+#!/bin/sh
+# {MARK}. Started by Lambda in place of its runtime, which cannot stream, where ApiStreaming is true.
+# "$1" is the interpreter: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
+layers="/opt/python:/opt/python/lib/${{1##*/}}/site-packages"
+export PYTHONPATH="$LAMBDA_TASK_ROOT:$layers:${{PYTHONPATH:-/var/runtime}}"
+exec "$1" -u -m polos.server.streaming
+"""
 
 
 def _door(kind: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from polos.deploy import compute, messaging, storage, watching
 from polos.deploy.infra import infra_toml
-from polos.deploy.intrinsics import COMMENT, Resources, att, ref, sub
+from polos.deploy.intrinsics import COMMENT, Resources, att, choose, ref, sub
 from polos.deploy.plan import StackPlan
 
 TRANSFORMS: Final = ("AWS::LanguageExtensions", "AWS::Serverless-2016-10-31")
@@ -53,6 +53,14 @@ def _conditions() -> dict[str, Any]:
         "AsksIam": {"Fn::Equals": [ref("ApiAuth"), "iam"]},
         "HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [ref("AlarmTopicArn"), ""]}]},
         "HasCorsOrigins": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", ref("CorsOrigins")]}, ""]}]},
+        "HasHttpApi": {"Fn::Equals": [ref("ApiStreaming"), "false"]},
+        "Streams": {"Fn::Equals": [ref("ApiStreaming"), "true"]},
+        "StreamsForKeys": {
+            "Fn::And": [
+                {"Fn::Equals": [ref("ApiStreaming"), "true"]},
+                {"Fn::Equals": [ref("ApiAuth"), "keys"]},
+            ]
+        },
     }
 
 
@@ -92,9 +100,13 @@ def _outputs(plan: StackPlan) -> dict[str, Any]:
     return {
         "ApiUrl": {
             "Description": "Where PolosClient and the dashboard find the API.",
-            "Value": sub("https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"),
+            "Value": choose(
+                "HasHttpApi",
+                sub("https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"),
+                att("StreamUrl", "FunctionUrl"),
+            ),
         },
-        "ApiId": {"Description": "The HTTP API.", "Value": ref("HttpApi")},
+        "ApiId": {"Condition": "HasHttpApi", "Description": "The HTTP API.", "Value": ref("HttpApi")},
         "LogTable": {"Description": "POLOS_LOG_TABLE", "Value": ref("LogTable")},
         "RecordTable": {"Description": "POLOS_RECORD_TABLE", "Value": ref("RecordTable")},
         "ValuesBucket": {"Description": "POLOS_BUCKET", "Value": ref("ValuesBucket")},

@@ -86,7 +86,12 @@ class Functions:
         """Those that the variables describe, ready for the first event: clients made, the user's modules imported."""
         project = environ.get(PROJECT_VARIABLE) or "default"
         telemetry = Powertools(project, xray=environ.get(XRAY_VARIABLE) == "true")
-        runtime = from_environment(environ, on_end=lambda *_: telemetry.count("ExecutionsEnded"))
+
+        def on_end(_: str, execution: str) -> None:
+            telemetry.count("ExecutionsEnded")
+            log.info("execution %s has ended", execution)  # the one line that `polos logs` has of a quiet one
+
+        runtime = from_environment(environ, on_end=on_end)
         runtime.warm()
         return cls(runtime, telemetry=telemetry)
 

@@ -15,9 +15,11 @@ import pytest
 from polos.deploy import package as module
 from polos.deploy.artifacts import content_hash, zip_directory
 from polos.deploy.package import CannotPackage, Contents, package, skipped
+from polos.deploy.render import handlers
 from polos.deploy.requirements import all_requirements, app_requirements, name_of, own_requirements
 from polos.deploy.sources import app_files
 from polos.errors import CannotLoad, InvalidDefinition
+from support.apps import definition, planned
 
 LAMBDA: dict[str, Any] = {"architecture": "arm64", "runtime": "python3.13"}
 NOTHING = Contents((), {}, {})
@@ -142,6 +144,21 @@ def test_a_package_is_known_by_its_sources_and_modes_and_not_by_what_was_compile
     assert as_program != before
     module.write_text("x = 2\n")
     assert content_hash(tmp_path) not in (before, as_program)
+
+
+def test_what_starts_the_streaming_runtime_is_a_program_in_the_package(tmp_path: Path) -> None:
+    texts = handlers(planned(definition("a")))
+    inside = {f"handlers/{name}": text for name, text in texts.items()}
+    package(Contents((), {}, inside), tmp_path / "p", cache=tmp_path / "wheels", run=Pip(), **LAMBDA)
+    environ = {"LAMBDA_TASK_ROOT": str(tmp_path / "p"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [tmp_path / "p" / "handlers" / "stream", "/bin/echo"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["-u", "-m", "polos.server.streaming"]
 
 
 def test_a_program_in_a_package_can_be_run_in_lambda(tmp_path: Path) -> None:

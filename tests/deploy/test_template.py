@@ -208,6 +208,22 @@ def test_the_api_has_one_route_with_throttling_cors_and_a_choice_of_who_may_call
     assert found["HttpApi"]["Properties"]["CorsConfiguration"]["Fn::If"][0] == "HasCorsOrigins"
 
 
+def test_with_streaming_a_function_url_stands_in_place_of_the_http_api() -> None:
+    document = everything()
+    found = document["Resources"]
+    http = {name for name, each in found.items() if each["Type"].startswith("AWS::ApiGatewayV2::")}
+    assert {found[name].get("Condition") for name in http} == {"HasHttpApi"}
+    url = found["StreamUrl"]
+    assert (url["Condition"], url["Properties"]["InvokeMode"]) == ("Streams", "RESPONSE_STREAM")
+    allowed = [each for name, each in found.items() if name.startswith("Stream") and name != "StreamUrl"]
+    assert {each["Condition"] for each in allowed} == {"StreamsForKeys"}
+    api = found["ApiFunction"]["Properties"]
+    wrapper = api["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]["Fn::If"]
+    assert wrapper == ["Streams", "/var/task/handlers/stream", {"Ref": "AWS::NoValue"}]
+    assert api["Timeout"] == {"Fn::If": ["Streams", 300, 30]}
+    assert document["Outputs"]["ApiUrl"]["Value"]["Fn::If"][2] == {"Fn::GetAtt": ["StreamUrl", "FunctionUrl"]}
+
+
 def test_the_bucket_is_encrypted_private_and_forgets() -> None:
     bucket = resources(*EVERYTHING)["ValuesBucket"]["Properties"]
     assert bucket["BucketEncryption"]
