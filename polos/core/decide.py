@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from polos.core.journal import CANCEL, PAUSE, STATE, UNPAUSE, Entry, Journal, Kind, Outcome
+from polos.core.journal import CANCEL, STATE, Entry, Journal, Kind, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import AwaitEvent, RunStep, Timer
+from polos.core.pausing import is_pausing, outdated, parked
 from polos.core.replay import Issued, Replay
 
 
@@ -114,10 +115,11 @@ def _run(journal: Journal, replay: Replay | None, message: Message, *, now_ms: i
         return (
             Everything()
         )  # the code was changed while this step was under way: what it asks for now was never sent
-    if replay.paused:
-        return NOTHING  # going on dispatches all that is pending then
     if not issued.pending or issued.attempt != message.attempt or not isinstance(issued.operation, RunStep):
         return NOTHING
+    if replay.paused and not message.woken:
+        entry = parked(journal, message, now_ms=now_ms)
+        return NOTHING if entry is None else Record(entry)
     if dead:
         entry = Entry(
             Kind.FAILED, message.key, message.token, now_ms, attempt=message.attempt, error=DIED_ERROR
@@ -133,7 +135,7 @@ def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: 
         return NOTHING
     if message.kind is MessageKind.SIGNAL:
         kind = Kind.CANCEL if message.key == CANCEL else Kind.SIGNAL
-        if message.key.startswith((PAUSE, UNPAUSE)) and _paused(journal) == message.key.startswith(PAUSE):
+        if is_pausing(message.key) and outdated(journal, message.key):
             return NOTHING
         return Record(Entry(kind, message.key, message.token, now_ms, message.value, extra=message.extra))
     issued = replay.find(message.key) if replay is not None else None
@@ -153,12 +155,6 @@ def _news(journal: Journal, replay: Replay | None, message: Message, *, now_ms: 
 def _continued(journal: Journal) -> bool:
     """Whether it has ended by going on as a new one."""
     return journal.end is not None and (journal.end.extra or {}).get("status") == Outcome.CONTINUED
-
-
-def _paused(journal: Journal) -> bool:
-    """Whether the last of pause and unpause was a pause."""
-    asked = [e for e in journal.entries if e.kind is Kind.SIGNAL and e.address.startswith((PAUSE, UNPAUSE))]
-    return bool(asked) and asked[-1].address.startswith(PAUSE)
 
 
 def _event(journal: Journal, replay: Replay | None, message: Message) -> Decision:

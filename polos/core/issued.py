@@ -41,7 +41,8 @@ class Answer(asyncio.Future[Any]):
 class Issued:
     """An operation the code has issued. Positions count entries; `due` is epoch seconds, None for now.
 
-    `runnable_at`: the position at which its current attempt became dispatchable; None: not yet (no place).
+    `runnable_at`: the position at which its current attempt became dispatchable; None: not yet (no place). `parked`:
+    its message came during a pause, so it is sent anew.
     """
 
     address: str
@@ -55,6 +56,7 @@ class Issued:
     due: float | None = None
     abandoned_at: int | None = None
     answered: bool = False
+    parked: bool = False
 
     @property
     def pending(self) -> bool:

@@ -16,7 +16,8 @@ when it was appended (milliseconds), `s` when the work began, `n` the attempt wh
     failed  verb:key       the operation failed for good, or its wait timed out
     retry   verb:key@n     attempt n failed and another one follows at x.due
     signal  verb:key       a resume; may stand before the operation is issued
-            $pause#n       somebody asked to begin nothing more; $unpause#n to go on
+            $pause#n       somebody asked to begin nothing more; $unpause#n to go on (n: when it was asked, and a token)
+            $parked#n      a step's message that came while it was paused: the step is sent anew when it goes on
     cancel  $cancel        somebody asked to stop
     place   $go#g          a place in the limited queue, asked for at position g
     patch   patch:id       `ctx.patched(id)` was true here
@@ -41,6 +42,7 @@ CANCEL: Final = "$cancel"
 END: Final = "$end"
 PAUSE: Final = "$pause#"
 UNPAUSE: Final = "$unpause#"
+PARKED: Final = "$parked#"
 COPIED: Final = "$copied:"
 """How the `by` of entries begins that a retry or fork took over; then the id follows of the execution they are from.
 

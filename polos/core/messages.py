@@ -96,6 +96,11 @@ class Message:
             raise StoreTooNew("a message was sent by a newer version of polos; upgrade this worker")
         return cls(kind=MessageKind(body.pop("kind")), **body)
 
+    @property
+    def woken(self) -> bool:
+        """Whether it was sent to the first in line for a place, which others wait behind."""
+        return bool(self.extra and self.extra.get("woken"))
+
     def died_again(self) -> Message:
         """The same message, counted as having killed its handler once more."""
         return replace(self, deaths=self.deaths + 1)

@@ -17,9 +17,10 @@ from typing import Any, Final
 from polos.core.definitions import Definition
 from polos.core.failures import failure, step_error
 from polos.core.issued import Answer, Finish, Issued, Rewind, Torn, Where, place, plain
-from polos.core.journal import PAUSE, UNPAUSE, Entry, Journal, Kind, Outcome
+from polos.core.journal import Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
 from polos.core.operations import Effect, Operation, RunStep
+from polos.core.pausing import Pause, concerns_pausing
 from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
 
 DRAIN_ROUNDS: Final = 50
@@ -55,8 +56,7 @@ class Replay:
         self.asked: int | None = None
         self.granted: int | None = None
         self.traces: list[tuple[int, str, tuple[int, int], dict[str, Any]]] = []
-        self.paused = False
-        self.unpaused_at: int | None = None
+        self.pause = Pause()
         self.compute_ms = 0
         self.limited = False
         self.awaits_state = False
@@ -105,6 +105,11 @@ class Replay:
     def origin(self) -> str | None:
         """The execution that dispatched what is issued here, if this part of the journal was copied from it."""
         return self.journal.entries[self.position - 1].copied_from if self.position else None
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has asked to begin nothing more."""
+        return self.pause.on
 
     @property
     def now_ms(self) -> int:
@@ -171,8 +176,14 @@ class Replay:
     def _begin(self, state: Entry | None) -> None:
         self._main = self._loop.create_task(self._run(state))
 
+    def _go_on(self) -> None:
+        for issued in self.pause.take(self.issued):
+            self._make_runnable(issued)
+
     def _cancel(self) -> None:
         self.cancelled.set()
+        self.pause.end()
+        self._go_on()  # what is to be cleaned up is not held up by a pause
         if self._main is None:
             self._cancelled_early = True
             if self.awaits_state:
@@ -195,9 +206,9 @@ class Replay:
         issued = self.issued.get(entry.address)
         if issued is not None:
             self._resolve(issued, entry)
-        elif entry.address.startswith((PAUSE, UNPAUSE)):
-            self.paused = entry.address.startswith(PAUSE)
-            self.unpaused_at = None if self.paused else self.position
+        elif concerns_pausing(entry.address):
+            if self.pause.feed(entry.address):
+                self._go_on()
         elif entry.kind is Kind.SIGNAL:
             self._signals[entry.address] = entry
         else:
@@ -379,6 +390,10 @@ class Replay:
             self._unplaced.clear()
 
     def _make_runnable(self, issued: Issued) -> None:
+        if self.pause.on:
+            issued.runnable_at = None
+            self.pause.held.append(issued)
+            return
         issued.runnable_at = self.position
         self.runnable.append((self.position, issued))
 

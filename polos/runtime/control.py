@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from polos.core.ids import begun_between
 from polos.core.journal import COPIED, PAUSE, START, UNPAUSE, Entry, Kind
 from polos.core.messages import MessageKind
+from polos.core.pausing import request
 from polos.core.start import StartInfo
 from polos.core.step import encode_payload
 from polos.errors import Conflict, NotFound
@@ -36,6 +38,10 @@ class Filter:
     attributes: Mapping[str, str] | None = None
     created_after: int | None = None
     created_before: int | None = None
+    kind: str | None = None
+    queue: str | None = None
+    roots: bool = False
+    id_prefix: str = ""
 
     def accepts(self, meta: Meta) -> bool:
         """Whether an execution is one of those asked for."""
@@ -46,6 +52,10 @@ class Filter:
             and self.tree in (None, info.root_execution or info.execution)
             and self.session in (None, info.session)
             and self.user in (None, info.user)
+            and self.kind in (None, info.kind)
+            and self.queue in (None, info.queue)
+            and not (self.roots and info.parent_execution)
+            and info.execution.startswith(self.id_prefix)
             and all(info.attributes.get(name) == value for name, value in (self.attributes or {}).items())
             and (self.created_after is None or info.created_at > self.created_after)
             and (self.created_before is None or info.created_at < self.created_before)
@@ -176,7 +186,8 @@ class Control:
         if meta.ended:
             raise Conflict(f"execution {execution} is {meta.status}: it has ended")
         message = self._service.message(MessageKind.SIGNAL, meta.info)
-        self._service.send(names.NEWS_QUEUE, replace(message, key=f"{address}{message.token}"))
+        key = request(address, self._service.next_request(), message.token)
+        self._service.send(names.NEWS_QUEUE, replace(message, key=key))
 
     # --- finding --------------------------------------------------------------------------------------------------
 
@@ -195,10 +206,13 @@ class Control:
     def _page(self, wanted: Filter, limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
         service, project = self._service, self._service.project
         records = service.ports.records
+        after, before = _bounds(wanted)
         if wanted.attributes:
             name, value = next(iter(wanted.attributes.items()))
             partition = names.attribute(project, name, value).partition
-            page = records.query(partition, limit=limit, reverse=True, cursor=cursor)
+            page = records.query(
+                partition, after=after, before=before, limit=limit, reverse=True, cursor=cursor
+            )
             keys = [names.meta(project, record.value) for record in page.records]
             found = records.get_many(keys)
             return [found[key] for key in keys if key in found], page.cursor
@@ -207,10 +221,26 @@ class Control:
             index, partition = "tree", f"{project}|tree|{wanted.tree}"
         elif wanted.status:
             index, partition = "status", f"{project}|status|{wanted.status}"
+            before = None  # it is in order of the last change, which is not before the beginning
         elif wanted.workflow:
             index, partition = "workflow", f"{project}|workflow|{wanted.workflow}"
-        page = records.find(index, partition, limit=limit, reverse=True, cursor=cursor)
+        page = records.find(
+            index, partition, after=after, before=before, limit=limit, reverse=True, cursor=cursor
+        )
         return list(page.records), page.cursor
+
+
+def _bounds(wanted: Filter) -> tuple[str | None, str | None]:
+    """Between which places of an order by time the executions stand that are asked for."""
+    after, before = wanted.created_after, wanted.created_before
+    begun = begun_between(wanted.id_prefix)
+    if begun is not None:
+        after = begun[0] - 1 if after is None else max(after, begun[0] - 1)
+        before = begun[1] if before is None else min(before, begun[1])
+    return (
+        None if after is None else f"{max(0, after + 1):013d}",
+        None if before is None else f"{max(0, before):013d}",
+    )
 
 
 def _copied(entry: Entry, execution: str) -> Entry:

@@ -31,6 +31,7 @@ from polos.ports import Outgoing
 from polos.runtime import afterwards, cancelling, names
 from polos.runtime.eventing import Eventing
 from polos.runtime.holding import Holding
+from polos.runtime.inbox import Inbox, answered
 from polos.runtime.starts import child_info
 from polos.runtime.tracing import spans_of, trace_span
 from polos.runtime.turn import Turn
@@ -63,7 +64,7 @@ class Dispatch:
         that branch was sent.
         """
         self._generation = self._turn.generation
-        self._seen_entries = self._seen_traces = 0
+        self._seen_entries = self._seen_traces = self._seen_answers = 0
         self._seen_requests = self._seen_releases = self._seen_freed = 0
         self._seen_runnable = self._seen_effects = self._seen_abandoned = self._seen_status = 0
         self._ended = False
@@ -78,9 +79,9 @@ class Dispatch:
                 self._reset()
             if self._patch(replay) or cancelling.out_of_compute(self._turn, replay, self.mine, self.token_at):
                 continue
-            self._unpause(replay)
             self._deadline()
             self._trace(replay)
+            self._answers()
             self._effects(replay)
             self._operations(replay)
             self._abandoned(replay)
@@ -117,13 +118,6 @@ class Dispatch:
         self._turn.append([Entry(Kind.PATCH, address, token, now) for address in replay.patches])
         return True
 
-    def _unpause(self, replay: Replay) -> None:
-        """Whoever appended the last word to go on dispatches all that is pending: nothing was sent meanwhile."""
-        if replay.paused or replay.unpaused_at is None:
-            return
-        if self._turn.journal.entries[replay.unpaused_at - 1].by in self._turn.tokens:
-            self._turn.everything = True
-
     def _deadline(self) -> None:
         """Whoever appended the start sends the run timeout: a cancellation that is due when it is over."""
         start = self._turn.journal.find(START)
@@ -154,6 +148,13 @@ class Dispatch:
         if spans:
             tracer.export(spans)
 
+    def _answers(self) -> None:
+        """What my entries answer is asked of nobody any more."""
+        journal = self._turn.journal
+        fresh = [e for e in journal.entries[self._seen_answers :] if e.by in self._turn.tokens]
+        self._seen_answers = len(journal)
+        Inbox(self._turn.ports, self._turn.project).remove(self._turn.execution, answered(fresh))
+
     def _effects(self, replay: Replay) -> None:
         effects = replay.effects[self._seen_effects :]
         self._seen_effects += len(effects)
@@ -179,10 +180,12 @@ class Dispatch:
     def _operations(self, replay: Replay) -> None:
         fresh = replay.runnable[self._seen_runnable :]
         self._seen_runnable += len(fresh)
-        if self._turn.journal.end is not None or replay.paused:
+        if self._turn.journal.end is not None:
             return
         for position, issued in fresh:
             current = issued.pending and issued.runnable_at == position
+            if replay.paused and not self._turn.mine(position):
+                continue  # a kick begins nothing in a pause; what is on its way is parked when it comes
             if current and self._to_do(position) and issued.address not in self._turn.running:
                 self._issue(issued, position)
 
@@ -210,11 +213,16 @@ class Dispatch:
         delayed = issued.due is not None and issued.due > now
         where = step.queue or self._turn.queue
         here = where == self._turn.here and self._holding.limited(step) is None
-        if not delayed and ((step.inline and not self._turn.dead) or (here and self._turn.may_run())):
+        paused = self._turn.replay is not None and self._turn.replay.paused
+        if (
+            not delayed
+            and not paused
+            and ((step.inline and not self._turn.dead) or (here and self._turn.may_run()))
+        ):
             self._turn.begin(issued, self.token_at(position))
             return
         extra: dict[str, Any] = {"queue": where}
-        if self._turn.everything:
+        if self._turn.everything or issued.parked:
             extra["kicked"] = True
         message = self._turn.message(
             MessageKind.RUN, issued.address, attempt=issued.attempt, due=issued.due, extra=extra
@@ -350,6 +358,8 @@ class Dispatch:
     def _after_end(self, replay: Replay, end: Entry) -> None:
         self._ended = True
         afterwards.after_end(self._turn, end)
+        asked = [one.address.partition(":")[2] for one in replay.issued.values() if _unanswered(one)]
+        Inbox(self._turn.ports, self._turn.project).remove(self._turn.execution, asked)
         for position, wish in replay.releases:
             if position == replay.done_at:
                 self._holding.release(f"$go#{wish}")
@@ -381,3 +391,7 @@ class Dispatch:
         outbox, self._outbox = self._outbox, defaultdict(list)
         for queue, messages in outbox.items():
             self._turn.ports.queue.send(queue, messages)
+
+
+def _unanswered(issued: Issued) -> bool:
+    return isinstance(issued.operation, Suspend) and not issued.answered

@@ -40,7 +40,7 @@ class Holding:
         message = replace(message, execution=fields["execution"], workflow=fields["workflow"])
         queue = names.NEWS_QUEUE
         if kind is MessageKind.RUN:
-            message = replace(message, extra={"queue": fields["queue"]})
+            message = replace(message, extra={"queue": fields["queue"], "woken": True})
             queue = self._turn.host.steps_queue(fields["queue"])
         self._turn.ports.queue.send(queue, [Outgoing(message.encode(), group=message.execution)])
 

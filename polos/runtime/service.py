@@ -78,6 +78,12 @@ class Service:
         self.project = project
         self._new_id = new_id
         self.executions = Executions(host.ports.records)
+        self._last_request = 0
+
+    def next_request(self) -> int:
+        """The time of a request whose order counts, in microseconds: later than that of the one before."""
+        self._last_request = max(int(self.ports.clock.now() * 1_000_000), self._last_request + 1)
+        return self._last_request
 
     @property
     def ports(self) -> Ports:

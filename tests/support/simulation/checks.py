@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from polos.core.context import make_body
 from polos.core.ids import derived_id
-from polos.core.journal import CANCEL, END, PARKED, PAUSE, START, UNPAUSE, Entry, Journal, Kind, Outcome
+from polos.core.journal import CANCEL, END, PARKED, START, UNPAUSE, Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import CallChild, RunStep
@@ -137,12 +137,11 @@ def _owed(execution: str, replay: Replay, entries: Sequence[Entry]) -> Iterator[
 def _parked(entries: Sequence[Entry], run: RunKey) -> bool:
     """Whether the last entry lets this attempt go on, which was parked before."""
     _, address, attempt = run
-    pauses = [position for position, e in enumerate(entries) if e.address.startswith((PAUSE, UNPAUSE))]
     if not entries[-1].address.startswith((UNPAUSE, CANCEL)):
         return False
-    begun = next((i for i in reversed(pauses[:-1] or pauses) if entries[i].address.startswith(UNPAUSE)), 0)
-    aside = [e.address for e in entries[begun:] if e.address.startswith(PARKED)]
-    return any(one.endswith(f"|{address}@{attempt}") for one in aside)
+    aside = {e.address.partition("|")[2] for e in entries if e.address.startswith(PARKED)}
+    failed = {e.identity for e in entries if e.kind is Kind.RETRY}
+    return f"{address}@{attempt}" in aside - failed
 
 
 def _children(replay: Replay, entries: Sequence[Entry], world: World) -> None:
