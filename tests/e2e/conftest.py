@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +95,10 @@ def make_secret(sky: Cloud) -> None:
     sky.client("secretsmanager").create_secret(Name="polos/default/e2e-token", SecretString=TOKEN)
 
 
-def deploy(sky: Cloud, workdir: Path, app: Path = APP) -> str:
-    """`polos deploy`; what it said."""
+def deploy(sky: Cloud, workdir: Path, app: Path = APP, *, who: Mapping[str, str] | None = None) -> str:
+    """`polos deploy`, by the owner of the account or by `who`; what it said."""
     done = sky.polos(
         "deploy", str(app), "--name", STACK, "--target", "host", "--output", str(workdir),
-        "--parameter", "DataDeletionPolicy=Delete",
+        "--parameter", "DataDeletionPolicy=Delete", who=who,
     )  # fmt: skip
     return done.stderr

@@ -19,7 +19,7 @@ from polos.runtime.http_client import PolosClient
 from polos.server.keys import ApiKeys
 from polos.server.principals import Role
 from support import e2e_app as app
-from support.cloud import Cloud, Deployment, cloud, until
+from support.cloud import ROOT, Cloud, Deployment, cloud, until
 
 pytestmark = pytest.mark.e2e
 
@@ -57,10 +57,18 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An AWS that enforces IAM, after everything that the app can do was done in it."""
     with cloud(auth=True) as sky:
         make_secret(sky)
-        deploy(sky, tmp_path_factory.mktemp("guarded"))
+        deploy(sky, tmp_path_factory.mktemp("guarded"), who=deployer(sky))
         deployed = Deployment(sky, f"{STACK}-dev")
         asyncio.run(use(deployed))
         yield sky
+
+
+def deployer(sky: Cloud) -> dict[str, str]:
+    """A user with the policy that the documentation gives to who deploys."""
+    policy = (ROOT / "docs" / "deploy-policy.json").read_text()
+    for name, value in {"NAME": STACK, "ACCOUNT": "000000000000", "REGION": "us-east-1"}.items():
+        policy = policy.replace(name, value)
+    return sky.user("deployer", policy)
 
 
 async def use(deployed: Deployment) -> None:
@@ -154,6 +162,12 @@ def test_no_function_is_denied_what_it_asks_for(guarded: Cloud) -> None:
         }
     )
     assert denied == []
+
+
+def test_who_deploys_is_denied_nothing_that_the_documented_policy_says(guarded: Cloud) -> None:
+    asked = [each for each in guarded.decisions() if each[0].endswith(":user/deployer")]
+    assert {"cloudformation:CreateChangeSet", "s3:PutObject"} <= {action for _, action, *_ in asked}
+    assert [each for each in asked if each[3] != "Allow"] == []
 
 
 def test_taking_away_any_statement_would_break_something(guarded: Cloud) -> None:

@@ -72,9 +72,21 @@ class Cloud:
         """A boto3 client of it."""
         return self.session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
-    def polos(self, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        """Run our command line against it; it must succeed."""
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | self.environ
+    def user(self, name: str, policy: str) -> dict[str, str]:
+        """A user of IAM who may do what the policy (JSON) says: the variables that make a program be it."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+    def polos(
+        self, *arguments: str, cwd: Path = ROOT, who: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run our command line against it; it must succeed. `who`: the credentials of a user, not of the owner."""
+        environ = (
+            {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | self.environ | (who or {})
+        )
         done = subprocess.run(
             [sys.executable, "-c", "from polos.cli import main; main()", *arguments],
             cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=600,
