@@ -6,6 +6,9 @@ import hashlib
 from typing import Final
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_CHARACTERS: Final = 10
+_EARLIEST: Final = 1_577_836_800_000  # 2020
+_LATEST: Final = 4_102_444_800_000  # 2100
 
 
 def digest(*parts: str) -> bytes:
@@ -40,6 +43,26 @@ def fraction(*parts: str) -> float:
 def time_ordered_id(milliseconds: int, chance: bytes) -> str:
     """A 26-character identifier that sorts by time (as ULID does): 48 bits of time, 80 of `chance` (10 bytes)."""
     return _base32((milliseconds << 80) | int.from_bytes(chance[:10], "big"), 26)
+
+
+def begun_between(prefix: str) -> tuple[int, int] | None:
+    """The times (epoch milliseconds, the second not included) at which ids with this prefix were made.
+
+    None if the prefix says too little: ids that are derived do not tell a time. A prefix that reads as a time of these
+    decades is taken for one; that a derived id begins so is one chance in a hundred thousand.
+    """
+    known = prefix[:_TIME_CHARACTERS]
+    if len(known) < 4 or any(character not in _CROCKFORD for character in known):
+        return None
+    first, last = (_number(known.ljust(_TIME_CHARACTERS, filler)) for filler in "0z")
+    return (first, last + 1) if last >= _EARLIEST and first < _LATEST else None
+
+
+def _number(text: str) -> int:
+    number = 0
+    for character in text:
+        number = number << 5 | _CROCKFORD.index(character)
+    return number
 
 
 def _base32(number: int, width: int) -> str:

@@ -13,6 +13,7 @@ from polos.core.operations import AwaitEvent, ResumeOther, Suspend
 from polos.core.replay import Issued
 from polos.core.step import run_topic
 from polos.runtime import names
+from polos.runtime.inbox import Inbox, Note
 from polos.runtime.publishing import Publisher
 from polos.runtime.topics import Event, Topics
 from polos.runtime.turn import Turn
@@ -50,6 +51,9 @@ class Eventing:
         key = issued.address.partition(":")[2]
         event_id = derived_id(self._turn.project, self._turn.execution, issued.address)
         self.publish(self._turn.run_topic, event_id, f"suspend_{key}", self._turn.with_metadata(suspend.data))
+        asked_at = self._turn.journal.entries[issued.position - 1].at
+        note = Note(self._turn.execution, self._turn.workflow, key, asked_at)
+        Inbox(self._turn.ports, self._turn.project).add(note)
 
     def register(self, issued: Issued, wait: AwaitEvent) -> None:
         """Wait for an event: register first, then look (rule 7)."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from polos.core.start import StartInfo
 from polos.errors import StoreTooNew
-from polos.ports import ABSENT, Put, Record, Records
+from polos.ports import ABSENT, Key, Put, Record, Records
 from polos.runtime import names
 
 FORMAT: Final = 1
@@ -80,6 +80,40 @@ def decode(record: Record) -> Meta:
     )
 
 
+def _session(info: StartInfo, session: str) -> Put:
+    """The note that an agent was asked in a session, the latest over the earlier ones."""
+    data = {"v": FORMAT, "execution": info.execution, "user": info.user, "at": info.created_at}
+    partition = names.sessions(info.project)
+    order = f"{info.created_at:013d}|{info.workflow}|{session}"
+    key = Key(partition, f"{len(info.workflow)}|{info.workflow}|{session}")
+    return Put(key, json.dumps(data, ensure_ascii=False), index={"created": (partition, order)})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionNote:
+    """A session with an agent: by whom, when (epoch milliseconds) and by which execution it was used last."""
+
+    agent: str
+    session: str
+    execution: str
+    user: str | None
+    at: int
+
+
+def sessions(
+    records: Records, project: str, limit: int, cursor: str | None
+) -> tuple[list[SessionNote], str | None]:
+    """The sessions of a project, the one used last first, and where to go on."""
+    page = records.find("created", names.sessions(project), limit=limit, reverse=True, cursor=cursor)
+    found = []
+    for record in page.records:
+        length, _, rest = record.key.sort.partition("|")
+        agent, session = rest[: int(length)], rest[int(length) + 1 :]
+        data = json.loads(record.value)
+        found.append(SessionNote(agent, session, data["execution"], data.get("user"), data["at"]))
+    return found, page.cursor
+
+
 class Executions:
     """Reading and writing the records of executions."""
 
@@ -101,7 +135,10 @@ class Executions:
             )
             for name, value in info.attributes.items()
         ]
-        return self._records.write(self._put(meta, expect=ABSENT), *found_by)
+        created = self._records.write(self._put(meta, expect=ABSENT), *found_by)
+        if created and info.kind == "agent" and info.session is not None:
+            self._records.write(_session(info, info.session))
+        return created
 
     def get(self, project: str, execution: str) -> Meta | None:
         """The record, strongly consistent, or None."""

@@ -208,8 +208,8 @@ class PolosClient(ClientVerbs):
     ) -> dict[str, Any]:
         """A page of executions, newest first: `executions`, and the `next_cursor` to go on with (None: that was all).
 
-        Filters: status, workflow_id, root_execution_id, session_id, user_id, attributes, created_after,
-        created_before. A page may hold fewer than `limit` and still have a next one.
+        Filters: status, workflow_id, root_execution_id, session_id, user_id, kind, queue, roots_only, id_prefix,
+        attributes, created_after, created_before. A page may hold fewer than `limit` and still have a next one.
         """
         params = {**filters(**wanted), "limit": limit, "cursor": cursor}
         page: dict[str, Any] = await self._http.request("GET", "/v1/executions", params=params)
@@ -228,7 +228,24 @@ class PolosClient(ClientVerbs):
 
     async def get_timeline(self, execution_id: str) -> dict[str, Any]:
         """The operations of an execution, each with its attempts."""
-        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/timeline")
+        offset: int | None = 0
+        told: dict[str, Any] = {}
+        while offset is not None:
+            params = {"offset": offset, "limit": 2000}
+            page = await self._http.request("GET", f"{_one(execution_id)}/timeline", params=params)
+            operations = [*told.get("operations", ()), *page["operations"]]
+            told, offset = {**page, "operations": operations}, page.get("next_offset")
+        return told
+
+    async def get_step(self, execution_id: str, address: str) -> dict[str, Any]:
+        """One operation in full, by its address in the timeline: input, output, attempts, a model's conversation."""
+        params = {"address": address}
+        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/step", params=params)
+        return told
+
+    async def get_cost(self, execution_id: str) -> dict[str, Any]:
+        """What an execution costs: `llm` (None if it asks no model) and `aws`, in US dollars."""
+        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/cost")
         return told
 
     async def get_journal(self, execution_id: str, after: int = 0, limit: int = 100) -> dict[str, Any]:
@@ -241,6 +258,36 @@ class PolosClient(ClientVerbs):
         """The steps that wait for an answer: step_key, data, due."""
         told = await self._http.request("GET", f"{_one(execution_id)}/suspensions")
         return list(told["suspensions"])
+
+    async def list_approvals(self, *, limit: int = 25, cursor: str | None = None) -> dict[str, Any]:
+        """A page of what waits for somebody's answer in the project: `approvals`, oldest first, and `next_cursor`."""
+        params = {"limit": limit, "cursor": cursor}
+        told: dict[str, Any] = await self._http.request("GET", "/v1/approvals", params=params)
+        return told
+
+    async def list_sessions(self, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
+        """A page of sessions with agents: `sessions`, the one used last first, and `next_cursor`."""
+        params = {"limit": limit, "cursor": cursor}
+        told: dict[str, Any] = await self._http.request("GET", "/v1/sessions", params=params)
+        return told
+
+    async def get_session(self, agent_id: str, session_id: str) -> dict[str, Any]:
+        """What an agent remembers of a session: `messages`, and the `summary` of what was shortened."""
+        params = {"agent_id": agent_id, "session_id": session_id}
+        told: dict[str, Any] = await self._http.request("GET", "/v1/sessions/messages", params=params)
+        return told
+
+    async def list_dead_letters(self, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
+        """A page of executions that go no further: `dead_letters`, latest first, and `next_cursor`."""
+        params = {"limit": limit, "cursor": cursor}
+        told: dict[str, Any] = await self._http.request("GET", "/v1/queues/dead-letters", params=params)
+        return told
+
+    async def redrive(self, execution_ids: Sequence[str]) -> dict[str, Any]:
+        """Send stalled executions on their way: the ids of those that were, `redriven`, and the `refused`."""
+        body = {"execution_ids": list(execution_ids)}
+        told: dict[str, Any] = await self._http.request("POST", "/v1/queues/redrive", body=body)
+        return told
 
     async def list_definitions(self) -> list[dict[str, Any]]:
         """What can be started, with the JSON schemas of payloads and results."""

@@ -70,6 +70,21 @@ def rates(project: str, queue: str, concurrency_key: str | None) -> str:
     return f"{project}|rates|{queue}|{concurrency_key or ''}"
 
 
+def inbox(project: str) -> str:
+    """The partition of the suspended operations of a project, and of their order by time."""
+    return f"{project}|inbox"
+
+
+def topics(project: str) -> str:
+    """The partition of the names of a project's topics."""
+    return f"{project}|topics"
+
+
+def sessions(project: str) -> str:
+    """The partition of a project's sessions with agents, and of their order by time."""
+    return f"{project}|sessions"
+
+
 def session(project: str, agent: str, session_id: str) -> str:
     """The log of what was said between an agent and a session."""
     return f"{project}|session|{len(agent)}|{agent}|{session_id}"

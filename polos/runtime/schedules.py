@@ -229,7 +229,7 @@ def tick(host: Host, message: Message) -> None:
         definition,
         project=message.project,
         execution=execution,
-        payload=_payload(schedule, due, stamp),
+        payload=payload_of(schedule, due, stamp),
         now_ms=int(host.ports.clock.now() * 1000),
         retention=host.settings.retention_seconds,
     )
@@ -266,7 +266,8 @@ def _overlaps(host: Host, project: str, schedule: ScheduleRecord, execution: str
     return last is not None and not last.ended
 
 
-def _payload(schedule: ScheduleRecord, due: datetime, stamp: str) -> str:
+def payload_of(schedule: ScheduleRecord, due: datetime, stamp: str) -> str:
+    """The payload of a tick, as JSON: a `SchedulePayload`. `stamp` is `due` as text."""
     upcoming = schedule.upcoming(due, 1)
     data: dict[str, Any] = {
         "timestamp": stamp,

@@ -18,6 +18,9 @@ from polos.runtime import names
 FORMAT: Final = 1
 PAGE: Final = 100
 BATCH: Final = 50
+NOTED_EVERY: Final = 100
+RUNS: Final = "workflow/"
+"""How the topics of runs begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Topics:
         head = json.dumps({"v": FORMAT, "id": event_id, "type": event_type, "t": at}, ensure_ascii=False)
         name = names.topic(self._project, topic)
         position = self._ports.log.publish(name, [f"{head}\n{data}"], once=event_id if once else None)
+        self._note(topic, position, 1)
         return Event(position + 1, topic, event_id, event_type, data, at)
 
     def publish_all(self, topic: str, events: Sequence[tuple[str, str, str]]) -> list[Event]:
@@ -73,6 +77,7 @@ class Topics:
         name, published = names.topic(self._project, topic), []
         for start in range(0, len(texts), BATCH):
             position = self._ports.log.publish(name, texts[start : start + BATCH])
+            self._note(topic, position, BATCH)
             for i, (id_, type_, data) in enumerate(events[start : start + BATCH]):
                 published.append(Event(position + i + 1, topic, id_, type_, data, at))
         return published
@@ -95,6 +100,27 @@ class Topics:
         while events := self.read(topic, low, PAGE):
             yield from events
             low = events[-1].sequence
+
+    # --- which there are ----------------------------------------------------------------------------------------
+
+    def _note(self, topic: str, position: int, count: int) -> None:
+        """Note the topic's name with its first event, and again with every hundredth: one note may have been lost.
+
+        Those of runs are not noted: there is one for each run, which is where it is looked for.
+        """
+        if position % NOTED_EVERY < count and not topic.startswith(RUNS):
+            self._ports.records.write(Put(Key(names.topics(self._project), topic), "{}"))
+
+    def names(self, prefix: str, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+        """Names of topics, those of runs left out, in order, and where to go on."""
+        page = self._ports.records.query(
+            names.topics(self._project), prefix=prefix, limit=limit, cursor=cursor
+        )
+        return [record.key.sort for record in page.records], page.cursor
+
+    def count(self, topic: str) -> int:
+        """How many events it holds: the sequence of the last."""
+        return self._ports.log.tail(names.topic(self._project, topic))
 
     # --- who waits ------------------------------------------------------------------------------------------------
 

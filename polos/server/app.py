@@ -29,9 +29,11 @@ from polos.server.problems import CONTENT_TYPE, UnsupportedMediaType, problem
 from polos.server.requests import Request
 from polos.server.resolver import Resolver
 from polos.server.routes import (
+    agents,
     approvals,
     browser,
     control,
+    costs,
     definitions,
     events,
     executions,
@@ -71,6 +73,8 @@ ROOMS: Final[tuple[Room, ...]] = (
     queues.routes,
     definitions.routes,
     approvals.routes,
+    agents.routes,
+    costs.routes,
 )
 
 

@@ -33,7 +33,7 @@ from polos.runtime.service import StartOptions
 from polos.server.local import LocalServer, serve
 from polos.testing.fake_model import FakeModel
 from polos.testing.turns import Turn, call, turn
-from tests.browser import filling
+from tests.support import filling
 
 PATIENCE = 240.0
 HOSTILE = {
@@ -295,7 +295,7 @@ def recorded(directory: Path, *, port: int = 0, many: int = 0) -> Iterator[Recor
     try:
         made = make(runtime)
         if many:
-            filling.fill(runtime, many)
+            filling.put(runtime.service, many)
         with serve(runtime, port=port, local_mode=True) as server:
             yield Recorded(server.url, made, runtime, server)
     finally:

@@ -1,4 +1,4 @@
-"""Events, schedules, queues, definitions, approvals, and who asks."""
+"""Events, schedules, queues, definitions, and who asks."""
 
 from __future__ import annotations
 
@@ -44,6 +44,21 @@ class RunEvents(BaseModel):
     events: list[StreamEvent]
     cursor: str
     ended: bool
+
+
+class TopicSummary(BaseModel):
+    """A topic: how many events it holds, and when the last came."""
+
+    topic: str
+    events: int
+    last_at: datetime | None = None
+
+
+class TopicPage(BaseModel):
+    """Topics by their names, those of runs left out. `next_cursor`: null if that was all."""
+
+    topics: list[TopicSummary]
+    next_cursor: str | None = None
 
 
 class ScheduleRequest(Body):
@@ -118,6 +133,47 @@ class Queues(BaseModel):
     queues: list[Queue]
 
 
+class DeadLetter(BaseModel):
+    """An execution that goes no further: its messages could not be handled, or its code does not fit its journal.
+
+    `at`: since when; it goes on where it was once the cause is mended and it is sent on its way.
+    """
+
+    execution_id: str
+    workflow_id: str
+    queue: str
+    at: datetime
+    error: dict[str, Any] | None = None
+
+
+class DeadLetters(BaseModel):
+    """Executions that go no further, the latest first. `dying`: messages still being tried, of all projects."""
+
+    dead_letters: list[DeadLetter]
+    dying: Depth
+    next_cursor: str | None = None
+
+
+class RedriveRequest(Body):
+    """Send executions on their way that have stalled."""
+
+    execution_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
+
+
+class Refused(BaseModel):
+    """An execution that was not sent on its way, and why."""
+
+    execution_id: str
+    reason: str
+
+
+class Redriven(BaseModel):
+    """What was sent on its way, and what was not."""
+
+    redriven: list[str]
+    refused: list[Refused]
+
+
 class Definition(BaseModel):
     """A workflow, agent or tool, with the JSON schemas of what it takes and gives; null where the code does not say."""
 
@@ -136,21 +192,6 @@ class Definitions(BaseModel):
     """What can be started."""
 
     definitions: list[Definition]
-
-
-class ApprovalRequest(Body):
-    """Make a link by which a person answers a suspended step, once. `expires_in`: seconds, up to 30 days."""
-
-    execution_id: Annotated[str, Field(pattern=r"^[0-9a-z]{1,64}$")]
-    step_key: Name
-    expires_in: Annotated[int, Field(ge=60, le=30 * 86_400)] = 7 * 86_400
-
-
-class Approval(BaseModel):
-    """The link. Who has it can answer: treat it as a secret."""
-
-    url: str
-    expires_at: datetime
 
 
 class Caller(BaseModel):

@@ -9,13 +9,24 @@ from typing import Annotated, Any, Final
 from urllib.parse import parse_qs
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from polos.errors import Forbidden, InvalidRequest, NotFound, PolosError, TooLarge
+from polos.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    PolosError,
+    TooLarge,
+    UnknownWorkflow,
+)
+from polos.runtime.inbox import Inbox, Note
+from polos.runtime.service import Service
+from polos.runtime.suspensions import Suspension, suspensions
 from polos.server.approvals import Approvals, Link, StaleLink
 from polos.server.desk import Desk
 from polos.server.forms import Form, form_of, read_answer
-from polos.server.models.others import Approval, ApprovalRequest
+from polos.server.models.approvals import Approval, ApprovalRequest, Question, Questions
 from polos.server.pages import POLICY, form_page, message_page
 from polos.server.principals import Role
 from polos.server.problems import problem
@@ -31,6 +42,7 @@ def routes(desk: Desk) -> Sequence[Route]:
     """The lines of the table."""
     at = Answering(desk)
     return (
+        Route("GET", "/v1/approvals", at.list_questions, Role.READ, GROUP),
         Route("POST", "/v1/approvals", at.make_link, Role.RUN, GROUP, 201),
         Route("GET", "/approve/<token>", at.show_form, None, ""),
         Route("POST", "/approve/<token>", at.take_answer, None, "", takes=FORM),
@@ -43,6 +55,19 @@ class Answering:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._approvals = Approvals(desk.host.ports, desk.signer, desk.service_of)
+
+    def list_questions(
+        self,
+        limit: Annotated[int, Query(ge=1, le=100)] = 25,
+        cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    ) -> Questions:
+        """What waits for somebody's answer, the oldest first. A page may hold fewer than `limit`."""
+        service, cursors = self._desk.service, self._desk.cursors
+        begin = cursors.take(service.project, "inbox", cursor)
+        notes, following = Inbox(service.ports, service.project).page(limit, begin)
+        sealed = None if following is None else cursors.give(service.project, "inbox", following)
+        found = [made for note in notes if (made := _question(service, note)) is not None]
+        return Questions(approvals=found, next_cursor=sealed)
 
     def make_link(self, request: ApprovalRequest) -> Approval:
         """Make a link by which a person answers a suspended step, once. Who has the link can answer."""
@@ -89,6 +114,33 @@ class Answering:
         except PolosError as error:
             told = problem(error, request_id=self._desk.asked.request.id)
             return _html(told.status, message_page("That did not work", "Please try again in a moment."))
+
+
+def _question(service: Service, note: Note) -> Question | None:
+    """What is asked; None if nobody waits for it any more. Where the code is not here, what it asks is not known."""
+    meta = service.executions.get(service.project, note.execution)
+    if meta is None or meta.ended:
+        return None
+    asked: Suspension | None
+    try:
+        waiting = suspensions(service, note.execution)
+    except (UnknownWorkflow, Conflict):
+        asked = Suspension(note.key, "null", None)
+    else:
+        asked = next((one for one in waiting if one.key == note.key), None)
+    if asked is None:
+        return None
+    data = json.loads(asked.data)
+    return Question(
+        execution_id=note.execution,
+        workflow_id=note.workflow,
+        root_execution_id=meta.info.root_execution or note.execution,
+        step_key=note.key,
+        asked_at=datetime.fromtimestamp(note.asked_at / 1000, UTC),
+        due=None if asked.due is None else datetime.fromtimestamp(asked.due, UTC),
+        data=data,
+        form=form_of(data),
+    )
 
 
 def _sent(body: str) -> dict[str, list[str]]:

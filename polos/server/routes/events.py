@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ from polos.core.models import EventPayload
 from polos.errors import InvalidRequest
 from polos.runtime.topics import Event, Topics
 from polos.server.desk import LONGEST_WAIT, Desk
-from polos.server.models.others import EventPage, Published, PublishRequest
+from polos.server.models.others import EventPage, Published, PublishRequest, TopicPage, TopicSummary
 from polos.server.models.texts import Topic
 from polos.server.principals import Role
 from polos.server.routing import Route
@@ -33,6 +34,7 @@ def routes(desk: Desk) -> Sequence[Route]:
         Route("POST", "/v1/events", at.publish, Role.RUN, GROUP, 201),
         Route("GET", "/v1/events", at.read_events, Role.READ, GROUP),
         Route("GET", "/v1/events/stream", at.stream_events, Role.READ, GROUP),
+        Route("GET", "/v1/topics", at.list_topics, Role.READ, GROUP),
     )
 
 
@@ -48,7 +50,7 @@ class Events:
         published = self._desk.service.publish(request.topic, pairs)
         return Published(sequence_ids=[event.sequence for event in published])
 
-    def read_events(
+    def read_events(  # noqa: PLR0917 - parameters of the query, all by name
         self,
         topic: TopicQuery,
         after: After = 0,
@@ -56,14 +58,37 @@ class Events:
         wait: Annotated[
             float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds for the first.")
         ] = 0.0,
+        before: Annotated[
+            int | None,
+            Query(ge=0, description="The last events before this sequence id; 0: the last there are."),
+        ] = None,
     ) -> EventPage:
-        """Read events of a topic, in order."""
+        """Read events of a topic, in order: behind `after`, or the last ones before `before`."""
+        if before is not None:
+            topics = self._desk.service.topics
+            end = before - 1 if before else topics.count(topic)
+            after, limit, wait = max(0, end - limit), min(limit, max(0, end)), 0.0
+            if limit == 0:
+                return EventPage(events=[], last_sequence_id=0)
         look = partial(self._desk.service.topics.read, topic, after, limit)
         events = fitting(until(look, bool, self._desk.clock, self._desk.patience(wait)), _size)
         return EventPage(
             events=[EventPayload.model_validate_json(event.to_json()) for event in events],
             last_sequence_id=events[-1].sequence if events else after,
         )
+
+    def list_topics(
+        self,
+        prefix: Annotated[str, Query(max_length=600, description="How the names begin.")] = "",
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    ) -> TopicPage:
+        """Topics that something was published to, by their names; those of runs are left out."""
+        topics, cursors, project = self._desk.service.topics, self._desk.cursors, self._desk.asked.project
+        purpose = f"topics:{prefix}"
+        names, following = topics.names(prefix, limit, cursors.take(project, purpose, cursor))
+        sealed = None if following is None else cursors.give(project, purpose, following)
+        return TopicPage(topics=[_summary(topics, name) for name in names], next_cursor=sealed)
 
     def stream_events(
         self,
@@ -77,6 +102,13 @@ class Events:
         """
         follower = _Follower(self._desk, self._desk.service.topics, topic, _sequence(last_event_id, after))
         return self._desk.streamed(follower.following)
+
+
+def _summary(topics: Topics, name: str) -> TopicSummary:
+    count = topics.count(name)
+    last = topics.read(name, count - 1, 1) if count else []
+    at = datetime.fromtimestamp(last[0].at / 1000, UTC) if last else None
+    return TopicSummary(topic=name, events=count, last_at=at)
 
 
 class _Follower:

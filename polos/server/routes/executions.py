@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
@@ -40,6 +40,8 @@ from polos.server.values import payload_from_outside, state_from_outside
 GROUP: Final = "Executions"
 MAX_PAYLOAD: Final = 1024 * 1024
 """Bytes of a payload as JSON: it comes with every look at the execution."""
+MOST_PAGES: Final = 10
+"""Pages of the store that are looked at for one of ours, while nothing in them fits the filters."""
 MOST_OPERATIONS: Final = 2000
 TIMELINE_PAUSES: Final = (0.05, 1.0)
 """A look at a timeline that has grown replays its journal."""
@@ -93,6 +95,10 @@ class Executions:
         root_execution_id: Text = None,
         session_id: Text = None,
         user_id: Text = None,
+        kind: Annotated[Literal["workflow", "agent", "tool"] | None, Query()] = None,
+        queue: Text = None,
+        roots_only: Annotated[bool, Query(description="Without those that another one started.")] = False,
+        id_prefix: Annotated[str, Query(max_length=64, description="How the id begins.")] = "",
         attribute: Annotated[
             list[str] | None, Query(max_length=20, description="`name=value`; all must fit.")
         ] = None,
@@ -101,7 +107,10 @@ class Executions:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=4000)] = None,
     ) -> ExecutionPage:
-        """List executions, newest first. A page may hold fewer than `limit`, and still have a next one."""
+        """List executions, newest first. A page may hold fewer than `limit`, and still have a next one.
+
+        One answer looks at a few pages of the store's at most, however many executions there are.
+        """
         wanted = Filter(
             status=status,
             workflow=workflow_id,
@@ -111,11 +120,19 @@ class Executions:
             attributes=_attributes(attribute or []),
             created_after=_milliseconds(created_after),
             created_before=_milliseconds(created_before),
+            kind=kind,
+            queue=queue,
+            roots=roots_only,
+            id_prefix=id_prefix.lower(),
         )
         purpose = _purpose(wanted)
         cursors, project = self._desk.cursors, self._desk.asked.project
-        begin = cursors.take(project, purpose, cursor)
-        found, following = Control(self._desk.service).find(wanted, limit=limit, cursor=begin)
+        following = cursors.take(project, purpose, cursor)
+        found: list[Meta] = []
+        for _ in range(MOST_PAGES):
+            found, following = Control(self._desk.service).find(wanted, limit=limit, cursor=following)
+            if found or following is None:
+                break
         sealed = None if following is None else cursors.give(project, purpose, following)
         return ExecutionPage(executions=[views.summary(meta) for meta in found], next_cursor=sealed)
 

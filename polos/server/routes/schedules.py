@@ -7,7 +7,10 @@ from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from polos.runtime.run_now import run_now
+from polos.server import views
 from polos.server.desk import Desk
+from polos.server.models.executions import Started
 from polos.server.models.others import Deleted, Schedule, ScheduleName, ScheduleRequest, Schedules
 from polos.server.models.texts import Name
 from polos.server.principals import Role
@@ -25,6 +28,7 @@ def routes(desk: Desk) -> Sequence[Route]:
         Route("DELETE", "/v1/schedules", at.delete_schedule, Role.ADMIN, GROUP),
         Route("POST", "/v1/schedules/pause", at.pause_schedule, Role.ADMIN, GROUP),
         Route("POST", "/v1/schedules/resume", at.resume_schedule, Role.ADMIN, GROUP),
+        Route("POST", "/v1/schedules/run", at.run_schedule, Role.RUN, GROUP, 201),
     )
 
 
@@ -65,6 +69,11 @@ class Scheduling:
     def resume_schedule(self, request: ScheduleName) -> Schedule:
         """Go on with its ticks."""
         return self._act("resume", request)
+
+    def run_schedule(self, request: ScheduleName) -> Started:
+        """Start now what the schedule starts, beside its ticks: paused or not, whatever is under way."""
+        service = self._desk.service
+        return views.started(run_now(service, request.workflow_id, request.key))
 
     def _act(self, action: str, name: ScheduleName) -> Schedule:
         changed = self._desk.service.schedule_action(action, workflow=name.workflow_id, key=name.key)

@@ -6,30 +6,30 @@ import json
 import random
 
 from polos.core.start import StartInfo
-from polos.entry.embedded import Embedded
 from polos.entry.identity import new_execution_id
 from polos.ports import ABSENT
 from polos.runtime.executions import Executions, Meta
+from polos.runtime.service import Service
 
 DAYS_MS = 30 * 86_400_000
 AT_ONCE = 80
 WORKFLOWS = ("shown-order", "shown-refund", "shown-resize", "shown-charge", "shown-helper")
 
 
-def fill(runtime: Embedded, count: int, *, seed: int = 7) -> None:
+def put(service: Service, count: int, *, seed: int = 7) -> None:
     """Put `count` of them into the project's lists, spread over the thirty days before now."""
     chance = random.Random(seed)
-    now = int(runtime.host.ports.clock.now() * 1000)
+    now = int(service.ports.clock.now() * 1000)
+    executions = Executions(service.ports.records)
     for begin in range(0, count, 10_000):
-        with runtime.host.ports.together():
-            for at in range(begin, min(count, begin + 10_000), AT_ONCE):
-                size = min(AT_ONCE, count - at, begin + 10_000 - at)
+        end = min(count, begin + 10_000)
+        with service.ports.together():
+            for at in range(begin, end, AT_ONCE):
                 metas = [
-                    _ended(runtime.service.project, now - chance.randrange(60_000, DAYS_MS), chance)
-                    for _ in range(size)
+                    _ended(service.project, now - chance.randrange(60_000, DAYS_MS), chance)
+                    for _ in range(min(AT_ONCE, end - at))
                 ]
-                executions = Executions(runtime.host.ports.records)
-                runtime.host.ports.records.write(*(executions._put(meta, expect=ABSENT) for meta in metas))
+                service.ports.records.write(*(executions._put(meta, expect=ABSENT) for meta in metas))
 
 
 def _ended(project: str, created: int, chance: random.Random) -> Meta:
