@@ -6,23 +6,22 @@ entries, so that nothing recorded before the chosen point runs again; the two ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from polos.core.ids import begun_between
-from polos.core.journal import COPIED, PAUSE, START, UNPAUSE, Entry, Kind
+from polos.core.journal import PAUSE, UNPAUSE
 from polos.core.messages import MessageKind
 from polos.core.pausing import request
 from polos.core.start import StartInfo
 from polos.core.step import encode_payload
 from polos.errors import Conflict, NotFound
 from polos.runtime import names
+from polos.runtime.copying import Copying
 from polos.runtime.executions import Meta, decode
 from polos.runtime.service import Service
 
-COPY_KINDS: Final = frozenset({Kind.DONE, Kind.FAILED, Kind.RETRY, Kind.SIGNAL, Kind.PATCH})
-CHUNK: Final = 50
 UNCHANGED: Final = object()
 
 
@@ -74,7 +73,8 @@ class Control:
         """Go on with a failed, cancelled or timed-out execution from where it failed, as a new one.
 
         Steps that were recorded do not run again; the step that failed starts with fresh attempts. A stalled one is
-        kicked instead and stays itself. `Conflict` if it has completed or is under way.
+        kicked instead and stays itself. `Conflict` if it has completed or is under way, or if the state it carries on
+        is in use or was changed by others since.
         """
         meta = self._service.meta(execution)
         if meta.status == "stalled":
@@ -85,91 +85,27 @@ class Control:
                 f"execution {execution} is {meta.status}; only failed, cancelled, timed-out and stalled ones can be "
                 "retried (a completed one can be forked from a step)"
             )
-        entries = self._entries(execution)
-        condemned = self._condemned(meta, entries)
-        return self._copy(meta, _without(entries, condemned), meta.info.payload)
+        return Copying(self._service, meta).retried()
 
     def fork(self, execution: str, *, from_step: str | None = None, payload: Any = UNCHANGED) -> StartInfo:
         """A new execution that takes over what was recorded before `from_step` (its key or verb:key; None: nothing).
 
-        `payload` replaces the input. `NotFound` if no such step was recorded.
+        `payload` replaces the input. A state that is carried from execution to execution is its own from there on, as
+        it was then. `NotFound` if no such step was recorded.
         """
         meta = self._service.meta(execution)
         definition = self._service.host.resolve(meta.info.workflow)
         text = meta.info.payload if payload is UNCHANGED else encode_payload(definition, payload)
+        copying = Copying(self._service, meta)
         if from_step is None:
-            return self._copy(meta, None, text)
-        entries = self._entries(execution)
+            return copying.forked(None, text)
         wanted = {from_step, f"run:{from_step}"}
-        cut = next((i for i, entry in enumerate(entries) if entry.address in wanted), None)
+        recorded = [entry.address for entry in copying.entries]
+        cut = next((i for i, address in enumerate(recorded) if address in wanted), None)
         if cut is None:
-            recorded = ", ".join(dict.fromkeys(e.address for e in entries if e.kind in COPY_KINDS))
-            raise NotFound(
-                f"execution {execution} has recorded no step {from_step!r}; recorded: {recorded or 'none'}"
-            )
-        return self._copy(meta, entries[:cut], text)
-
-    def _entries(self, execution: str) -> list[Entry]:
-        log = names.journal(self._service.project, execution)
-        return [Entry.decode(text) for text in self._service.ports.log.read(log)]
-
-    def _condemned(self, meta: Meta, entries: list[Entry]) -> str | None:
-        """The address of the operation whose failure ended it: the last that failed, if the end names it."""
-        key = (meta.error or {}).get("step")
-        failed = [entry.address for entry in entries if entry.kind is Kind.FAILED]
-        named = [address for address in failed if key and address.partition(":")[2] == key]
-        return named[-1] if named else None
-
-    def _copy(self, meta: Meta, entries: Iterable[Entry] | None, payload: str) -> StartInfo:
-        """A new execution that begins with these entries; None: with nothing, so that all of it happens anew."""
-        service, old = self._service, meta.info
-        now = int(service.ports.clock.now() * 1000)
-        new = replace(
-            old,
-            execution=service.fresh_id(now),
-            created_at=now,
-            payload=payload,
-            copy_of=old.execution,
-            seed=old.chance,
-            parent_key="",
-            held=(),
-            root_execution="",
-            root_workflow="",
-            run_deadline=None if old.run_deadline is None else now + old.run_deadline - old.created_at,
-        )
-        by, at = (service.host.token(), now) if entries is None else self._begun(old.execution, now)
-        journal = [self._start(new, at, by=by)]
-        journal += [_copied(entry, old.execution) for entry in entries or () if entry.kind in COPY_KINDS]
-        log = names.journal(service.project, new.execution)
-        for i in range(0, len(journal), CHUNK):
-            service.ports.log.append(log, i, [entry.encode() for entry in journal[i : i + CHUNK]])
-        service.executions.create(new)
-        self._link(meta, new.execution)
-        service.kick(new.execution)
-        return new
-
-    def _begun(self, execution: str, now: int) -> tuple[str, int]:
-        """The `by` and time of a copied start: those of the first of a chain of copies, so that `now` replays the same.
-
-        What followed from it was done by that execution.
-        """
-        start = next((entry for entry in self._entries(execution) if entry.kind is Kind.START), None)
-        return (f"{COPIED}{execution}", now) if start is None else (_copied(start, execution).by, start.at)
-
-    def _start(self, info: StartInfo, now: int, *, by: str) -> Entry:
-        extra = info.to_data(payload=False)
-        extra["limited"] = info.limit is not None
-        extra["awaits_state"] = info.awaits_state
-        return Entry(Kind.START, START, by, now, info.payload, extra=extra)
-
-    def _link(self, meta: Meta, copy: str) -> None:
-        """Note on the original that it was copied."""
-        while True:
-            copies = [*((meta.extra or {}).get("copies") or []), copy]
-            change = {"extra": {**(meta.extra or {}), "copies": copies}}
-            if self._service.executions.replace(meta, position=meta.position, change=change):
-                return
-            meta = self._service.meta(meta.info.execution)
+            known = ", ".join(dict.fromkeys(recorded)) or "none"
+            raise NotFound(f"execution {execution} has recorded no step {from_step!r}; recorded: {known}")
+        return copying.forked(cut, text)
 
     # --- pause ----------------------------------------------------------------------------------------------------
 
@@ -241,18 +177,3 @@ def _bounds(wanted: Filter) -> tuple[str | None, str | None]:
         None if after is None else f"{max(0, after + 1):013d}",
         None if before is None else f"{max(0, before):013d}",
     )
-
-
-def _copied(entry: Entry, execution: str) -> Entry:
-    """The entry as the copy holds it: it stays that of the execution which first recorded it."""
-    return entry if entry.copied_from else replace(entry, by=f"{COPIED}{execution}")
-
-
-def _without(entries: list[Entry], condemned: str | None) -> list[Entry]:
-    """Everything before the failure, without earlier attempts of what failed; all of it if the body itself raised."""
-    if condemned is None:
-        return entries
-    cut = max(
-        i for i, entry in enumerate(entries) if entry.address == condemned and entry.kind is Kind.FAILED
-    )
-    return [entry for entry in entries[:cut] if entry.address != condemned]

@@ -47,10 +47,9 @@ class Holding:
     # --- the execution's own place ----------------------------------------------------------------------------------
 
     def _wish(self, info: StartInfo, what: str) -> Wish:
-        wake = {"kind": "place", "execution": info.execution, "workflow": info.workflow, "key": what}
         if what == STATE:
-            partition = names.state_places(info.project, info.workflow, info.state_key or "")
-            return Wish(partition, 1, info.execution, what, wake, info.priority)
+            return state_wish(info, what)
+        wake = {"kind": "place", "execution": info.execution, "workflow": info.workflow, "key": what}
         partition = names.places(info.project, info.queue, info.concurrency_key)
         return Wish(partition, info.limit or 1, info.execution, what, wake, info.priority)
 
@@ -116,3 +115,10 @@ class Holding:
         partition = names.places(info.project, queue.name, None)
         limit = queue.concurrency_limit or 1
         return Wish(partition, limit, info.execution, f"{address}@{attempt}", wake, info.priority)
+
+
+def state_wish(info: StartInfo, what: str) -> Wish:
+    """The wish for the place that executions sharing a state take in turn."""
+    wake = {"kind": "place", "execution": info.execution, "workflow": info.workflow, "key": what}
+    partition = names.state_places(info.project, info.workflow, info.state_key or "")
+    return Wish(partition, 1, info.execution, what, wake, info.priority)

@@ -34,6 +34,13 @@ class States:
         text = self._ports.blobs.get(data["blob"]).decode() if "blob" in data else data["state"]
         return text, record.version
 
+    def last_saver(self, info: StartInfo) -> tuple[str | None, int]:
+        """Which execution saved the state last (None: none has), and its version."""
+        record = self._ports.records.get(self._key(info))
+        return (
+            (None, ABSENT) if record is None else (str(json.loads(record.value)["execution"]), record.version)
+        )
+
     def save(self, info: StartInfo, text: str, version: int) -> None:
         """Write over the version that was loaded; a repeat by the same execution does nothing."""
         data: dict[str, object] = {"v": FORMAT, "execution": info.execution}

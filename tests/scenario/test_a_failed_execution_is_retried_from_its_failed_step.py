@@ -1,8 +1,10 @@
 """Retry and fork make a new execution that begins with a copy of what was recorded; the old one stays as it was."""
 
+import asyncio
+
 import pytest
 
-from polos import Conflict, NotFound, WorkflowContext, workflow
+from polos import Conflict, NotFound, WorkflowContext, WorkflowState, workflow
 from polos.runtime.control import Control
 from polos.testing.harness import Harness, Started
 from support.outcomes import ended, of
@@ -55,6 +57,46 @@ async def bad_child(ctx: WorkflowContext) -> str:
 async def parent_of_a_bad_child(ctx: WorkflowContext) -> str:
     await ctx.step.run("a", work, "a")
     return await ctx.step.invoke_and_wait("bad", bad_child)
+
+
+class Tally(WorkflowState):
+    count: int = 0
+
+
+@workflow(id="tallies", state_schema=Tally)
+async def tallies(ctx: WorkflowContext) -> int:
+    ctx.state.count += 1
+    await ctx.step.run("a", work, "a")
+    ctx.state.count += 10
+    await ctx.step.run("b", work, "b", max_retries=0)
+    ctx.state.count += 100
+    return ctx.state.count
+
+
+@workflow(id="is-cancelled")
+async def is_cancelled(ctx: WorkflowContext) -> str:
+    a = await ctx.step.run("a", work, "a")
+    try:
+        await ctx.step.wait_for("long", hours=3)
+    finally:
+        await ctx.step.run("tidy", work, "tidy")
+    return a
+
+
+@workflow(id="fails-beside-others")
+async def fails_beside_others(ctx: WorkflowContext) -> list[str]:
+    async def branch() -> str:
+        await ctx.step.wait_for("a moment", seconds=5)
+        await ctx.step.run("c", work, "c")
+        return await ctx.step.run("d", work, "d")
+
+    b = ctx.step.run("b", work, "b", max_retries=0)
+    results = await asyncio.gather(b, branch(), return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            await ctx.step.run("e", work, "told")
+            raise result
+    return [str(result) for result in results]
 
 
 def control(world: Harness) -> Control:
@@ -151,3 +193,54 @@ def test_chance_is_that_of_the_first(world: Harness) -> None:
     ended(failed)
     new = retried(world, failed)
     assert world.service.meta(new.id).info.chance == failed.id
+
+
+def test_what_was_recorded_beside_the_failure_is_kept(world: Harness) -> None:
+    failed = world.start(fails_beside_others)
+    assert ended(failed)[0] == "failed"
+    broken[0] = False
+    assert retried(world, failed).result() == ["b", "d"]
+    assert effects() == {"b": 2, "c": 1, "d": 1, "told": 1}, "what followed from the failure is left out"
+
+
+def test_a_cancelled_one_goes_on_where_it_was_cancelled(world: Harness) -> None:
+    started = world.start(is_cancelled)
+    world.advance(60)
+    control(world).pause(started.id)
+    started.cancel()
+    assert ended(started)[0] == "cancelled"
+    assert retried(world, started).result() == "a"
+    assert effects() == {"a": 1, "tidy": 2}
+
+
+def test_the_state_goes_on_from_where_it_was_and_is_saved(world: Harness) -> None:
+    failed = world.start(tallies)
+    assert ended(failed)[0] == "failed"
+    broken[0] = False
+    assert retried(world, failed).result() == 111
+    assert world.run(tallies) == 222
+
+
+def test_a_retry_undoes_no_state_that_others_have_saved_since(world: Harness) -> None:
+    failed = world.start(tallies)
+    ended(failed)
+    broken[0] = False
+    world.run(tallies)
+    with pytest.raises(Conflict, match="was changed by execution"):
+        control(world).retry(failed.id)
+    broken[0] = True
+    failed = world.start(tallies)
+    ended(failed)
+    other = world.start(tallies)
+    assert world._deliver()
+    with pytest.raises(Conflict, match="is in use"):
+        control(world).retry(failed.id)
+    assert ended(other)[0] == "failed", "it kept its place"
+
+
+def test_a_fork_has_a_state_of_its_own(world: Harness) -> None:
+    broken[0] = False
+    done = world.start(tallies)
+    assert done.result() == 111
+    assert world.finish(control(world).fork(done.id, from_step="b").execution) == 111
+    assert world.run(tallies) == 222
