@@ -72,7 +72,7 @@ class StreamResult:
         return cast(AgentResult, await self._client.wait_result(self.handle.id, timeout))
 
     async def _events(self) -> AsyncIterator[StreamEvent]:
-        attempts = _Attempts()
+        attempts = Attempts()
         cursor = None
         while True:
             page = await self._client.read_run(self.handle.id, cursor, LONG_POLL_SECONDS)
@@ -119,7 +119,7 @@ class _Given:
         return self._said[common:]
 
 
-class _Attempts:
+class Attempts:
     """Which stream of each step is the one that counts: the one that began last."""
 
     def __init__(self) -> None:

@@ -5,8 +5,9 @@
 | 0 | done: the execution completed |
 | 1 | the execution failed, was cancelled, or reached its run timeout |
 | 2 | wrong usage or input: an option, the code, the workflow's name, the payload; nothing was started |
-| 3 | the store, or the service behind it, cannot be used as it is |
+| 3 | the store, or the server behind it, cannot be used as it is, or does not admit the key |
 | 4 | the execution stalled: it goes on once its cause is mended |
+| 5 | the execution has not ended yet |
 | 70 | an error that should not happen: a mistake in polos |
 | 75 | `polos-worker`: a step can only be stopped with the process; start it again |
 | 130 | interrupted: the execution stays as it is, and goes on with `polos resume` |
@@ -16,6 +17,22 @@ Results go to stdout, everything else to stderr. An error is one message; `--ver
 
 import os
 import sys
+import time
+from typing import Final
+
+
+class _Stopwatch:
+    """How long the process has been at it: this package is the first of ours that is imported."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def elapsed(self) -> float:
+        """Seconds."""
+        return time.perf_counter() - self._begun
+
+
+STARTED: Final = _Stopwatch()
 
 
 def main() -> None:

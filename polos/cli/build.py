@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,7 @@ from polos.cli.deploying import (
     options_of,
 )
 from polos.cli.exits import Exit, command
-from polos.cli.options import Verbose
+from polos.cli.options import AsJson, Verbose
 from polos.deploy.build import changes, package_all, write
 from polos.deploy.package import megabytes
 from polos.deploy.plan import Options
@@ -52,11 +53,14 @@ def build(
     merge: Merge = None,
     requirements: Requirements = None,
     include: Include = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Render template.yaml, handlers/ and samconfig.toml from an app's decorators, and package its code.
 
     The same app gives the same bytes. `sam deploy` or `polos deploy` makes it run.
+
+    Exit codes: 0 done, or up to date; 1 --check: the files are out of date; 2 the code or an option.
     """
     del verbose
     sources, options = options_of(
@@ -64,20 +68,29 @@ def build(
     )
     found = built(sources, options, merge)
     if check:
-        _check(list(changes(found, output)), sources)
+        _check(list(changes(found, output)), sources, as_json=as_json)
         return
     output.mkdir(parents=True, exist_ok=True)
-    for path in write(found, output):
-        typer.echo(f"wrote {output / path}")
-    if not package:
+    written = [str(output / path) for path in write(found, output)]
+    packages = package_all(found, output, requirements=requirements, include=include or ()) if package else []
+    if as_json:
+        told = [
+            {"directory": str(one.directory), "bytes": one.size, "architecture": one.architecture}
+            for one in packages
+        ]
+        typer.echo(json.dumps({"written": written, "packages": told}, indent=2))
         return
-    for packaged in package_all(found, output, requirements=requirements, include=include or ()):
+    for path in written:
+        typer.echo(f"wrote {path}")
+    for packaged in packages:
         typer.echo(f"packaged {packaged.directory}: {megabytes(packaged.size)} for {packaged.architecture}")
         for part, size in packaged.sizes[:10]:
             typer.echo(f"  {megabytes(size):>9}  {part}")
 
 
-def _check(stale: list[str], sources: list[str]) -> None:
+def _check(stale: list[str], sources: list[str], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"out_of_date": stale}, indent=2))
     if stale:
         typer.secho(
             f"out of date: {', '.join(stale)}; run `polos build {' '.join(sources)}` and commit what it writes",
@@ -85,7 +98,8 @@ def _check(stale: list[str], sources: list[str]) -> None:
             err=True,
         )
         raise typer.Exit(Exit.FAILED)
-    typer.echo("up to date")
+    if not as_json:
+        typer.echo("up to date")
 
 
 @command

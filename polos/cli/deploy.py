@@ -1,14 +1,13 @@
-"""`polos deploy`, `polos destroy` and `polos logs`: a stack's life."""
+"""`polos deploy` and `polos destroy`: a stack's life."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from polos.adapters.clock import SystemClock
 from polos.cli.deploying import (
     Apps,
     Bucket,
@@ -30,13 +29,11 @@ from polos.cli.deploying import (
     parse_parameters,
 )
 from polos.cli.exits import BadUsage, command
-from polos.cli.options import Verbose
+from polos.cli.options import AsJson, Verbose
 from polos.deploy.build import package_all, write
 from polos.deploy.package import megabytes
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
-
-POLL_SECONDS = 2.0
 
 
 @command
@@ -57,9 +54,13 @@ def deploy(
     include: Include = None,
     region: Region = None,
     bucket: Bucket = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Build, upload, create or update the stack, and print the API's address."""
+    """Build, upload, create or update the stack, and print the API's address.
+
+    Exit codes: 0 the stack is as the code says; 2 the code or an option; 3 AWS refused; --verbose shows why.
+    """
     from polos.deploy.deployment import deploy as deploy_stack  # noqa: PLC0415 (it loads botocore)
     from polos.deploy.missing import require_secrets  # noqa: PLC0415 (it loads botocore)
 
@@ -81,14 +82,18 @@ def deploy(
         done = deploy_stack(
             found,
             packages,
-            _stack(options, make),
+            stack_of(options, make),
             artifacts_of(make, options, bucket),
             root=output,
             parameters=parameters,
             tell=lambda text: typer.echo(text, err=True),
         )
     typer.echo(f"{stack_name(options)}: {'deployed' if done.changed else 'nothing to change'}", err=True)
-    typer.echo(done.outputs.get("ApiUrl", ""))
+    if as_json:
+        told = {"stack": stack_name(options), "changed": done.changed, "outputs": dict(done.outputs)}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(done.outputs.get("ApiUrl", ""))
 
 
 @command
@@ -101,13 +106,17 @@ def destroy(
     name: Name = None,
     region: Region = None,
     bucket: Bucket = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Delete the stack and all that it made: data, packages, and schedules made at run time."""
+    """Delete the stack and all that it made: data, packages, and schedules made at run time.
+
+    Exit codes: 0 it is gone; 2 nothing was deleted; 3 AWS refused.
+    """
     del verbose
     _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
     make = clients(region)
-    stack = _stack(options, make)
+    stack = stack_of(options, make)
     with aws_refusals():
         outputs = stack.outputs()
     if not yes:
@@ -117,57 +126,12 @@ def destroy(
     with aws_refusals():
         kept = stack.delete(keep_data=keep_data)
         artifacts_of(make, options, bucket).forget()
+    if as_json:
+        typer.echo(json.dumps({"stack": stack_name(options), "kept": list(kept)}, indent=2))
     typer.echo(f"{stack_name(options)} is deleted" + (f"; kept: {', '.join(kept)}" if kept else ""), err=True)
 
 
-@command
-def logs(
-    apps: Apps = None,
-    *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    execution: Annotated[str, typer.Option("--execution", help="Only lines of this execution.")] = "",
-    since: Annotated[int, typer.Option(min=1, help="Minutes to look back.")] = 10,
-    stage: Stage = "dev",
-    name: Name = None,
-    region: Region = None,
-    verbose: Verbose = False,
-) -> None:
-    """Print the logs of all functions of a stack, in order."""
-    from polos.deploy.logs import Logs  # noqa: PLC0415 (only here)
-
-    del verbose
-    _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
-    make = clients(region)
-    with aws_refusals():
-        resources = _stack(options, make).resources().values()
-        groups = [physical for kind, physical in resources if kind == "AWS::Logs::LogGroup"]
-        _print_logs(Logs(make, groups), since=since, execution=execution, follow=follow)
-
-
-def _print_logs(reader: Any, *, since: int, execution: str, follow: bool) -> None:
-    begin = int((SystemClock().now() - since * 60) * 1000)
-    while True:
-        for line in reader.read(begin, execution=execution):
-            begin = max(
-                begin, line.at - 60_000
-            )  # a group may show lines late: those read are known by their ids
-            typer.echo(_written(line))
-        if not follow:
-            return
-        SystemClock().sleep(POLL_SECONDS)
-
-
-def _written(line: Any) -> str:
-    at = datetime.fromtimestamp(line.at / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
-    fields = line.fields
-    function = line.group.rsplit("/", 1)[-1]
-    if not fields:
-        return f"{at} {function}: {line.text}"
-    about = " ".join(str(fields[key]) for key in ("execution_id", "step") if fields.get(key))
-    return f"{at} {function} {fields.get('level', '')} {about}: {fields.get('message', line.text)}"
-
-
-def _stack(options: Options, make: Any) -> Any:
+def stack_of(options: Options, make: Any) -> Any:
     from polos.deploy.stack import Progress, Stack  # noqa: PLC0415 (it loads botocore)
 
     def tell(progress: Progress) -> None:

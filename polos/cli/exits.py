@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import sys
 import traceback
@@ -17,15 +18,21 @@ from polos.errors import (
     Conflict,
     ExecutionError,
     ExecutionStalled,
+    Forbidden,
     InvalidDefinition,
     InvalidPayload,
     InvalidRequest,
     NotFound,
     NotStorable,
     PolosError,
+    RateLimited,
+    ResultTimeout,
+    ServerError,
     ServerUnreachable,
     StepStuck,
     StoreError,
+    TooLarge,
+    Unauthorized,
     UnknownWorkflow,
 )
 
@@ -44,6 +51,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     STORE = 3
     STALLED = 4
+    UNDER_WAY = 5
     INTERNAL = 70
     STUCK = 75
     INTERRUPTED = 130
@@ -58,6 +66,7 @@ BAD_INPUT: Final = (
     InvalidRequest,
     NotFound,
     NotStorable,
+    TooLarge,
     UnknownWorkflow,
 )
 
@@ -71,8 +80,12 @@ def exit_code(error: BaseException) -> Exit:
             return Exit.FAILED
         case StepStuck():
             return Exit.STUCK
-        case StoreError() | ServerUnreachable():
+        case (
+            StoreError() | ServerUnreachable() | ServerError() | RateLimited() | Unauthorized() | Forbidden()
+        ):
             return Exit.STORE
+        case ResultTimeout():
+            return Exit.UNDER_WAY
         case _ if isinstance(error, BAD_INPUT):
             return Exit.BAD_INPUT
         case PolosError():
@@ -119,7 +132,14 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             complain(error, verbose=verbose)
             raise typer.Exit(exit_code(error)) from error
 
+    guarded.__doc__ = flowing(function.__doc__)
     return guarded
+
+
+def flowing(text: str | None) -> str:
+    """A docstring as the help shows it: its paragraphs without the line breaks of the source."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 class OneLine(logging.Handler):

@@ -1,4 +1,4 @@
-"""`polos keys`: the API keys of a project, in the local store or in a stack."""
+"""`polos key`: the API keys of a project, in the local store or in a stack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,8 @@ from polos.adapters.clock import SystemClock
 from polos.cli.deploying import Region, aws_refusals, clients
 from polos.cli.exits import BadUsage, command
 from polos.cli.following import embedded
-from polos.cli.options import Project, Store, Verbose
+from polos.cli.lazy import group
+from polos.cli.options import WHERE, AsJson, Project, Store, Verbose
 from polos.errors import NotFound
 from polos.server.keys import ApiKey, ApiKeys
 from polos.server.principals import Role
@@ -25,61 +25,97 @@ from polos.server.principals import Role
 DAY: float = 86_400.0
 
 
-class Action(StrEnum):
-    """What to do with keys."""
+Stack = Annotated[
+    str | None,
+    typer.Option(
+        "--stack",
+        envvar="POLOS_STACK",
+        help="A stack, as `polos deploy` calls it; else the store's file.",
+        rich_help_panel=WHERE,
+    ),
+]
 
-    CREATE = "create"
-    LIST = "list"
-    REVOKE = "revoke"
+key = group("API keys of a project, in the local store or in a stack: create, list, revoke.")
 
 
+@key.command()
 @command
-def keys(
-    action: Annotated[Action, typer.Argument(help="What to do.")],
-    key_id: Annotated[
-        str | None, typer.Argument(metavar="[KEY_ID]", help="Which one to revoke: the part after `polos_`.")
-    ] = None,
+def create(
     *,
-    role: Annotated[Role, typer.Option("--role", help="What a new key may do.")] = Role.RUN,
-    label: Annotated[str, typer.Option("--label", help="What a new key is for: shown in lists.")] = "",
+    role: Annotated[Role, typer.Option("--role", help="What the key may do.")] = Role.RUN,
+    label: Annotated[str, typer.Option("--label", help="What the key is for: shown in lists.")] = "",
     days: Annotated[float | None, typer.Option("--days", help="For how long; else until revoked.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            "--stack",
-            envvar="POLOS_STACK",
-            help="A stack, as `polos deploy` calls it; else the store's file.",
-        ),
-    ] = None,
+    as_json: AsJson = False,
+    stack: Stack = None,
     region: Region = None,
     store: Store = None,
     project: Project = "default",
     verbose: Verbose = False,
 ) -> None:
-    """Make, list and revoke the API keys of a project.
+    """Make a key. It is printed once, alone on stdout: only a hash of it is kept.
 
-    A new key is printed once, alone on stdout: only a hash of it is kept.
+    Exit codes: 0 done; 2 an option; 3 the store or the stack cannot be used.
     """
     del verbose
     with _keys_of(stack, region, store, project=project) as found:
-        match action:
-            case Action.CREATE:
-                expires_in = None if days is None else days * DAY
-                key, text = found.create(project, role, name=label, expires_in=expires_in)
-                typer.echo(f"key {key.id} of project {project!r}, role {role}: kept by you alone", err=True)
-                typer.echo(text)
-            case Action.LIST:
-                _print(list(found.list(project)), as_json=as_json)
-            case Action.REVOKE:
-                _revoke(found, project, key_id)
+        made, text = found.create(project, role, name=label, expires_in=None if days is None else days * DAY)
+    if as_json:
+        typer.echo(json.dumps({**asdict(made), "key": text}, indent=2))
+        return
+    typer.echo(f"key {made.id} of project {project!r}, role {role}: kept by you alone", err=True)
+    typer.echo(text)
+
+
+@key.command("list")
+@command
+def list_(
+    *,
+    as_json: AsJson = False,
+    stack: Stack = None,
+    region: Region = None,
+    store: Store = None,
+    project: Project = "default",
+    verbose: Verbose = False,
+) -> None:
+    """List the keys of a project, without their secrets.
+
+    Exit codes: 0 done; 3 the store or the stack cannot be used.
+    """
+    del verbose
+    with _keys_of(stack, region, store, project=project) as found:
+        _print(list(found.list(project)), as_json=as_json)
+
+
+@key.command()
+@command
+def revoke(
+    key_id: Annotated[
+        str | None, typer.Argument(metavar="KEY_ID", help="Which one: the part after `polos_`.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    stack: Stack = None,
+    region: Region = None,
+    store: Store = None,
+    project: Project = "default",
+    verbose: Verbose = False,
+) -> None:
+    """Refuse a key from now on.
+
+    Exit codes: 0 done; 2 there is no such key; 3 the store or the stack cannot be used.
+    """
+    del verbose
+    with _keys_of(stack, region, store, project=project) as found:
+        _revoke(found, project, key_id)
+    if as_json:
+        typer.echo(json.dumps({"id": key_id, "revoked": True}))
 
 
 def _revoke(found: ApiKeys, project: str, key_id: str | None) -> None:
     if key_id is None:
-        raise BadUsage("which key? `polos keys list` shows their ids")
+        raise BadUsage("which key? `polos key list` shows their ids")
     if not found.revoke(project, key_id):
-        raise NotFound(f"project {project!r} has no key {key_id!r}; `polos keys list` shows those it has")
+        raise NotFound(f"project {project!r} has no key {key_id!r}; `polos key list` shows those it has")
     typer.echo(f"key {key_id} is refused from now on", err=True)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import typer
 
-from polos.cli.exits import exit_code
+from polos.cli.exits import Exit, exit_code
 from polos.core.definitions import Registry
 from polos.errors import ExecutionError
 from polos.runtime.executions import Meta
-from polos.runtime.service import Service
+from polos.runtime.service import ERRORS, Service
 from polos.runtime.timeline import Item, Timeline
 from polos.server.values import to_outside
 
@@ -40,7 +41,8 @@ def report(service: Service, meta: Meta, timeline: Timeline, manner: Manner) -> 
     if error is None:
         return
     if not manner.as_json:
-        _say_what_happened(meta, error)
+        stored = {"message": str(error), **error.error}
+        say_what_happened(meta.info.workflow, meta.status, stored)
         if manner.verbose:
             _show_traceback(timeline, error)
     if meta.status == "stalled":
@@ -79,16 +81,25 @@ def _step(item: Item) -> dict[str, Any]:
     return data
 
 
-def _say_what_happened(meta: Meta, error: ExecutionError) -> None:
-    stored = error.error
-    head = f"{meta.info.workflow} {meta.status.replace('_', ' ')}"
+def say_what_happened(workflow: str, status: str, stored: Mapping[str, Any]) -> None:
+    """One message on stderr: which workflow, which step, which error."""
+    head = f"{workflow} {status.replace('_', ' ')}"
     if stored.get("step"):
         attempts = stored.get("attempts", 1)
         head += f": step {stored['step']!r}" + (f" after {attempts} attempts" if attempts > 1 else "")
     kind = stored.get("cause") or stored.get("type")
-    text = stored.get("message") or str(error)
+    text = stored.get("message") or status
     typer.secho(f"{head}: ", fg=typer.colors.RED, nl=False, err=True)
     typer.echo(f"{kind}: {text}" if kind else text, err=True)
+
+
+def end_of(execution: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Exit]:
+    """The error of an execution that has ended or stalled, from its document, and the exit code that fits."""
+    kind = ERRORS.get(execution["status"])
+    if kind is None:
+        return None, Exit.OK
+    error = execution.get("error") or {}
+    return error, exit_code(kind(str(error.get("message", "")), execution_id=execution["id"], error=error))
 
 
 def _show_traceback(timeline: Timeline, error: ExecutionError) -> None:

@@ -15,7 +15,17 @@ SIGNS: Final = {
     Stage.FAILED: ("✗", "red"),
     Stage.ABANDONED: ("–", "dim"),
 }
-STATUS_STYLES: Final = {"completed": "green", "failed": "red", "stalled": "red", "timed_out": "red"}
+STATUS_STYLES: Final = {
+    "completed": "green",
+    "failed": "red",
+    "stalled": "red",
+    "timed_out": "red",
+    "cancelled": "dim",
+    "continued": "dim",
+    "queued": "dim",
+    "waiting": "yellow",
+    "paused": "yellow",
+}
 LONGEST_NOTE: Final = 100
 
 
@@ -71,6 +81,15 @@ def seconds(milliseconds: int) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+
+
+def age(milliseconds: int) -> str:
+    """How long ago a time is, roughly: `12 s`, `5 min`, `3 h`, `2 d`."""
+    past = max(0, now_ms() - milliseconds) // 1000
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if past >= size:
+            return f"{past // size} {unit}"
+    return f"{past} s"
 
 
 def moment(milliseconds: int) -> str:

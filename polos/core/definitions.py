@@ -249,6 +249,11 @@ class Registry:
         """Forget a definition; unknown ids are ignored."""
         self._definitions.pop(workflow_id, None)
 
+    def adopt(self, other: Registry) -> None:
+        """Hold what another registry holds now, in place of what this one held: how a running process gets new code."""
+        self._definitions = dict(other._definitions)
+        self.queues, self.secrets = dict(other.queues), set(other.secrets)
+
     def __iter__(self) -> Iterator[Definition]:
         return iter(sorted(self._definitions.values(), key=lambda d: d.id))
 

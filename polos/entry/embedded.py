@@ -72,6 +72,7 @@ class Embedded:
         self._swept = self._purged = time.monotonic()
         self._worker = self._new_pool(threads) if work else None
         if self._worker is not None:
+            self.store.announce()
             self.store.recover(thorough=True)
             apply_code(self.host, project)
             self._worker.start()

@@ -96,7 +96,7 @@ class EmbeddedClient(ClientVerbs):
         """A page of executions, newest first; see `PolosClient.list_executions`."""
         control = Control(self._service)
         found, following = await asyncio.to_thread(
-            control.find, _filter(**wanted), limit=limit, cursor=cursor
+            control.find, filter_of(**wanted), limit=limit, cursor=cursor
         )
         executions = [self._service.describe(meta) for meta in found]
         return {"executions": executions, "next_cursor": following}
@@ -183,12 +183,13 @@ async def _until(look: Callable[[], T], satisfied: Callable[[T], bool], seconds:
         pause = min(pause * 1.5, READ_PAUSE)
 
 
-def _filter(
+def filter_of(
     *,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
     **wanted: Any,
 ) -> Filter:
+    """The filters of a list of executions, from the words of the client. TypeError for one that is not known."""
     names = {
         "workflow_id": "workflow",
         "root_execution_id": "tree",

@@ -117,6 +117,16 @@ def is_local(source: str) -> bool:
     return path.exists() and path.resolve().is_relative_to(here.resolve())
 
 
+def import_root(source: str) -> Path:
+    """The directory that a source is imported from: its own, or that of its topmost package."""
+    path = Path(source)
+    if path.suffix == ".py" or path.is_file():
+        return _importable_as(path.resolve())[0]
+    top = sys.modules.get(source.partition(".")[0])
+    places = [*getattr(top, "__path__", ())] or [getattr(top, "__file__", None) or Path.cwd() / "x"]
+    return Path(places[0]).parent
+
+
 def explain(error: BaseException) -> str:
     """An error that code raised when it was imported, and where, in one line."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -62,6 +62,10 @@ class SqliteStore:
         """
         return self.queue.recover() + (self.queue.recover_unknown() if thorough else 0)
 
+    def announce(self) -> None:
+        """Show that this process works on the file from now on, even before it has received anything."""
+        _ = self._workers.own_id
+
     def has_workers(self) -> bool:
         """Whether somebody works on this file now."""
         return self._workers.any_living()

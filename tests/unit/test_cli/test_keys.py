@@ -60,7 +60,7 @@ def test_keys_are_listed_without_their_secrets_and_revoked(store: Path) -> None:
     assert called("list", store=store).stdout == ""
     again = called("revoke", key_id, store=store)
     assert again.exit_code == 2
-    assert "polos keys list" in again.stderr
+    assert "polos key list" in again.stderr
 
 
 @pytest.mark.parametrize(
