@@ -16,7 +16,11 @@ from polos.testing import Turn, WireRequest, WireServer, call, turn
 from support import snippets
 from support.snippets import Block
 
-PAGES: Final = [snippets.ROOT / "README.md", *sorted((snippets.ROOT / "docs").glob("*.md"))]
+DOCS: Final = snippets.ROOT / "docs"
+PAGES: Final = [
+    snippets.ROOT / "README.md",
+    *(page for page in sorted(DOCS.rglob("*.md")) if DOCS / "decisions" not in page.parents),
+]
 BLOCKS: Final = [block for page in PAGES for block in snippets.blocks(page, "python", "text")]
 
 
@@ -50,7 +54,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
         yield server.env()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(snippets.ROOT)))
 async def test_a_page_is_a_program_that_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: dict[str, str]
 ) -> None:
@@ -82,8 +86,8 @@ def test_a_test_module_passes(module: Block, tmp_path: Path, provider: dict[str,
     assert " passed" in done.stdout
 
 
-@pytest.mark.parametrize("block", python("wrong"), ids=lambda block: block.name)
-def test_what_not_to_do_is_at_least_python(block: Block) -> None:
+@pytest.mark.parametrize("block", python("wrong") + python("before"), ids=lambda block: block.name)
+def test_what_is_not_run_is_at_least_python(block: Block) -> None:
     block.compile()
 
 
@@ -93,6 +97,7 @@ def test_every_block_is_run_in_a_way_that_is_known() -> None:
         "program",
         "tests",
         "wrong",
+        "before",
     }
     languages = {
         block.language for page in PAGES for block in snippets.blocks(page, *snippets.languages(page))

@@ -5,6 +5,7 @@ Blocks of Python in one file are parts of one program. A comment in the line abo
     <!-- program -->    a script of its own; a block of `text` right behind it is what it prints
     <!-- tests -->      a test module of its own, run by pytest
     <!-- wrong -->      what not to do: it must compile, and no more
+    <!-- before -->     code for something else, that the block after it takes the place of: the same
 """
 
 from __future__ import annotations
