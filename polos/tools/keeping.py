@@ -7,9 +7,11 @@ use it from wherever they run on that loop, several at a time. When the loop shu
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 CLOSE_SECONDS: Final = 5.0
@@ -71,7 +73,7 @@ class _Holder:
         self.closing = asyncio.Event()
         self._ready: asyncio.Future[Any] = loop.create_future()
         self._keeper: AsyncGenerator[None, None] | None = None
-        self.task = loop.create_task(self._hold(open))
+        self.task = loop.create_task(_by_itself(self._hold(open)))
 
     async def value(self) -> Any:
         """The connection, once it is open; raises what opening it raised."""
@@ -98,3 +100,37 @@ class _Holder:
             self.closing.set()
             with suppress(Exception):  # the loop ends, and with it the connection, politely or not
                 await asyncio.wait_for(asyncio.shield(self.task), CLOSE_SECONDS)
+
+
+async def _by_itself(body: Coroutine[Any, Any, None]) -> None:
+    """Run it such that the loop does not know the async generators that it enters.
+
+    A loop that shuts down closes all that it knows at the same time, each from another task: what `open` has entered
+    would be torn down from the inside while `_hold` leaves it in order.
+    """
+    await _Unhooked(body)
+
+
+class _Unhooked:
+    """Steps through a coroutine, the hooks by which a loop learns of async generators being off in each step."""
+
+    def __init__(self, body: Coroutine[Any, Any, None]) -> None:
+        self._body = body
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        step = partial(self._body.send, None)
+        while True:
+            hooks = sys.get_asyncgen_hooks()
+            sys.set_asyncgen_hooks(firstiter=None, finalizer=None)
+            try:
+                waits_for = step()
+            except StopIteration:
+                return
+            finally:
+                sys.set_asyncgen_hooks(*hooks)
+            try:
+                sent = yield waits_for
+            except BaseException as error:
+                step = partial(self._body.throw, error)
+            else:
+                step = partial(self._body.send, sent)

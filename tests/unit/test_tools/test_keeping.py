@@ -90,3 +90,23 @@ def test_each_loop_has_its_own_and_closes_it_at_its_end() -> None:
     kept = KeptOpen(door.open, idle=60)
     assert [asyncio.run(used(kept)), asyncio.run(used(kept))] == [1, 2]
     assert len(door.closed) == 2
+
+
+def test_a_loop_that_is_shut_down_in_the_middle_closes_it_in_order() -> None:
+    door, trouble = Door(), []
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[int]:
+        async with door.open() as inner:
+            try:
+                yield inner
+            finally:
+                await asyncio.sleep(0)
+                assert not door.closed, "the inside has gone before the outside"
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _, context: trouble.append(context))
+    assert loop.run_until_complete(used(KeptOpen(opened, idle=60))) == 1
+    loop.run_until_complete(loop.shutdown_asyncgens())  # as a worker does, which leaves its tasks as they are
+    loop.close()
+    assert (door.closed, trouble) == (door.opened, [])

@@ -45,6 +45,11 @@ def environment() -> str:
     """What the server sees."""
     return os.environ.get("SHELF", "none")
 
+@server.tool()
+def crash() -> str:
+    """End the server."""
+    os._exit(1)
+
 if sys.argv[1:] == ["http"]:
     server.run("streamable-http", host="127.0.0.1", port=int(os.environ["PORT"]))
 else:
@@ -106,7 +111,7 @@ def test_an_agent_calls_the_tools_of_a_program(world: Harness, program: Path) ->
         "books_environment",
     ]
     specs = {spec.name: spec for spec in fake.requests[0].tools}
-    assert set(specs) == {"books_find", "books_stock", "books_lend", "books_environment"}
+    assert set(specs) == {"books_find", "books_stock", "books_lend", "books_environment", "books_crash"}
     assert specs["books_find"].description == "Find a book."
     assert specs["books_find"].parameters["required"] == ["title"]
     assert started.steps.count("tools:books") == 1
@@ -160,6 +165,15 @@ def test_a_person_may_have_to_approve_each_call(world: Harness, program: Path) -
     assert address.startswith("suspend:approve_asking_find_")
     started.resume(address.removeprefix("suspend:"), {"approved": True})
     assert "Emma" in str(started.result())
+
+
+def test_a_server_that_dies_in_a_call_fails_that_call_and_no_later_one(world: Harness, program: Path) -> None:
+    calls = [turn(calls=[call("mortal_crash")]), turn(calls=[call("mortal_find", title="Emma")])]
+    one, fake = agent([*calls, "Found."], tools=[server(program, "mortal")])
+    result = ask(world, one)
+    assert [one.status for one in result.tool_results] == ["failed", "completed"]
+    assert "the MCP server 'mortal'" in told(fake.requests[1])[0]
+    assert "Emma is on shelf 3" in told(fake.requests[2])[1]
 
 
 def test_a_server_that_does_not_start_fails_the_run_after_its_attempts(world: Harness) -> None:
