@@ -24,6 +24,8 @@ from polos.core.pausing import Pause, concerns_pausing
 from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
 
 DRAIN_ROUNDS: Final = 50
+REFUSALS: Final = 50
+"""So often a verb refuses code that is taken down. Code that catches even that, in a loop, then waits for ever."""
 
 
 class Replay:
@@ -74,6 +76,7 @@ class Replay:
         self._error: BaseException | None = None
         self._torn = False
         self._tear = Torn()
+        self._refusals = 0
 
     # --- feeding --------------------------------------------------------------------------------------------------
 
@@ -260,7 +263,9 @@ class Replay:
                 return
             except asyncio.CancelledError:
                 self.finish = Finish(Outcome.CANCELLED)
-            except (Exception, SystemExit) as error:  # whatever the user's code raises is the outcome
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # whatever the user's code raises is the outcome
                 self.finish = Finish(Outcome.FAILED, error=failure(error))
         self.done_at = self.position
         for task in self._loop.unfinished():
@@ -269,9 +274,25 @@ class Replay:
         for issued in self.issued.values():
             issued.future.cancel()
 
+    @property
+    def _closed(self) -> bool:
+        """Whether nothing is accepted any more: it is taken down, or the workflow's function has returned."""
+        return self._torn or self.done_at is not None
+
+    @property
+    def stubborn(self) -> bool:
+        """Whether its code went on asking although it was refused again and again."""
+        return self._refusals >= REFUSALS
+
+    async def gate(self) -> None:
+        """Passed before an effect: stops code that goes on asking although it is refused."""
+        if self._closed and self.stubborn:
+            await self._loop.create_future()
+
     def claim(self, address: str, where: Where) -> None:
         """Take an address for the code. Raises `DuplicateKey`; `NotAllowedHere` outside the body."""
-        if self._torn or self.done_at is not None:
+        if self._closed:
+            self._refusals += 1
             raise self._tear
         try:
             here = asyncio.get_running_loop() is self._loop
@@ -293,6 +314,8 @@ class Replay:
         self, address: str, operation: Operation, where: Where, decode: Callable[[str | None], Any]
     ) -> asyncio.Future[Any]:
         """Issue an operation; the future resolves when its answer is fed."""
+        if self._closed and self.stubborn:
+            return self._loop.create_future()
         self.claim(address, where)
         future = Answer(loop=self._loop)
         placed = not (self.limited and isinstance(operation, RunStep) and operation.queue is None)

@@ -6,6 +6,7 @@ Kept warm are prefixes of journals, which never change, and clean event loops; n
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from polos.runtime.steps import StepRunner
 from polos.runtime.tracing import Tracer
 
 T = TypeVar("T")
+
+log = logging.getLogger("polos.worker")
 
 
 class Lease(Protocol):
@@ -113,6 +116,7 @@ class Host:
         self._journals: OrderedDict[str, Journal] = OrderedDict()
         self._lock = threading.Lock()
         self._loops = threading.local()
+        self._stubborn: set[str] = set()
 
     def under(self, check: Callable[[], None]) -> Host:
         """The same host with `check` before each port call: for work that is no execution's turn (rule 8)."""
@@ -156,6 +160,13 @@ class Host:
         loop = replay.close()
         if loop is not None:
             self._spare_loops().append(loop)
+        if replay.stubborn and replay.definition.id not in self._stubborn:
+            self._stubborn.add(replay.definition.id)
+            log.warning(
+                "workflow %r catches BaseException in a loop, and so what takes its code down between invocations; "
+                "it was left where it was. Catch Exception, which is all that steps raise",
+                replay.definition.id,
+            )
 
     def _spare_loops(self) -> list[ReplayLoop]:
         if not hasattr(self._loops, "spare"):

@@ -59,6 +59,7 @@ class Agents(Children):
         children = [self._asked(("batch_agent_invoke", f"{i}:{key}"), one) for i, one in enumerate(requests)]
 
         async def start() -> list[ExecutionHandle[R]]:
+            await self._replay.gate()
             self._replay.claim(f"batch_agent_invoke:{key}", where)
             return [
                 await self._start("batch_agent_invoke", f"{i}:{key}", child, where)
@@ -79,6 +80,7 @@ class Agents(Children):
         children = [self._asked((verb, f"{i}:{key}"), one) for i, one in enumerate(requests)]
 
         async def wait() -> list[R]:
+            await self._replay.gate()
             self._replay.claim(f"{verb}:{key}", where)
             answers = [
                 self._replay.issue(

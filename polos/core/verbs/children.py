@@ -136,6 +136,7 @@ class Children(Verbs):
         children = [self._batch_child("batch_invoke", key, i, item) for i, item in enumerate(workflows)]
 
         async def start() -> list[ExecutionHandle]:
+            await self._replay.gate()
             self._replay.claim(f"batch_invoke:{key}", where)
             return [
                 await self._start("batch_invoke", f"{i}:{key}", child, where)
@@ -164,6 +165,7 @@ class Children(Verbs):
             return BatchStepResult(success=True, result=result, execution_id=child.execution)
 
         async def wait() -> list[BatchStepResult]:
+            await self._replay.gate()
             self._replay.claim(f"batch_invoke_and_wait:{key}", where)
             return list(await asyncio.gather(*(one(i, child) for i, child in enumerate(children))))
 
@@ -210,6 +212,7 @@ class Children(Verbs):
         )
 
     async def _start(self, verb: str, key: str, child: ChildSpec, where: Where) -> ExecutionHandle:
+        await self._replay.gate()
         owner = self._replay.origin or self._info.execution
         child = replace(child, execution=derived_id(self._info.project, owner, verb, key))
         self._replay.effect(f"{verb}:{key}", StartChild(child), where)

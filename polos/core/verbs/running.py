@@ -103,15 +103,18 @@ class Running(Verbs):
 
     async def uuid(self, key: str) -> str:
         """A UUID that is the same at every replay."""
+        await self._replay.gate()
         self._replay.claim(f"uuid:{key}", where_called())
         return derived_uuid(self._info.project, self._info.chance, "uuid", key)
 
     async def random(self, key: str) -> float:
         """A float in [0, 1) that is the same at every replay."""
+        await self._replay.gate()
         self._replay.claim(f"random:{key}", where_called())
         return fraction(self._info.project, self._info.chance, "random", key)
 
     async def now(self, key: str) -> int:
         """The time, epoch milliseconds: when the last thing was recorded before this point."""
+        await self._replay.gate()
         self._replay.claim(f"now:{key}", where_called())
         return self._replay.now_ms

@@ -27,10 +27,12 @@ class Telling(Verbs):
         self, key: str, topic: str, data: Any = None, event_type: str | None = None
     ) -> None:
         """Publish to a topic: once, however often this execution is replayed."""
+        await self._replay.gate()
         self._publish("publish_event", key, topic, data=data, event_type=event_type)
 
     async def publish_workflow_event(self, key: str, data: Any = None, event_type: str | None = None) -> None:
         """Publish to the topic of this run: once, however often this execution is replayed."""
+        await self._replay.gate()
         info = self._info
         topic = run_topic(info.root_workflow or info.workflow, info.root_execution or info.execution)
         self._publish("publish_workflow_event", key, topic, data=data, event_type=event_type)
@@ -51,6 +53,7 @@ class Telling(Verbs):
         data: Any = None,
     ) -> None:
         """Resume a suspended operation of another execution."""
+        await self._replay.gate()
         event_id = derived_id(self._info.project, self._info.execution, "resume", key)
         text = plain_json(data, root="data")
         effect = ResumeOther(suspend_execution_id, suspend_workflow_id, suspend_step_key, text, event_id)
