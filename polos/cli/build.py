@@ -71,8 +71,8 @@ def build(
         _check(list(changes(found, output)), sources, as_json=as_json)
         return
     output.mkdir(parents=True, exist_ok=True)
-    written = [str(output / path) for path in write(found, output)]
     packages = package_all(found, output, requirements=requirements, include=include or ()) if package else []
+    written = [str(output / path) for path in write(found, output)]
     if as_json:
         told = [
             {"directory": str(one.directory), "bytes": one.size, "architecture": one.architecture}

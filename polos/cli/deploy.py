@@ -74,8 +74,8 @@ def deploy(
     with aws_refusals():
         require_secrets(make, found.plan.secrets, project=parameters.get("Project", "default"))
     output.mkdir(parents=True, exist_ok=True)
-    write(found, output)
     packages = package_all(found, output, requirements=requirements, include=include or ())
+    write(found, output)
     for packaged in packages:
         typer.echo(f"packaged {megabytes(packaged.size)} for {packaged.architecture}", err=True)
     with aws_refusals():

@@ -69,19 +69,28 @@ def write(built: Build, root: Path) -> list[str]:
     """Write the files that changed; their paths.
 
     Raises:
-        InvalidDefinition: A file in the way is none that a build wrote; nothing is written then.
+        InvalidDefinition: As of `require_ours`; nothing is written then.
     """
+    require_ours(built, root)
     changed = list(changes(built, root))
-    foreign = [path for path in changed if _is_foreign(root / path)]
+    for path in changed:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        write_text(root / path, built.files[path])
+    return changed
+
+
+def require_ours(built: Build, root: Path) -> None:
+    """Whether the files of a build can be written.
+
+    Raises:
+        InvalidDefinition: A file in the way is none that a build wrote.
+    """
+    foreign = [path for path in changes(built, root) if _is_foreign(root / path)]
     if foreign:
         raise InvalidDefinition(
             f"{', '.join(foreign)} in {root}: not written by `polos build` (there is no '{MARK}' in it), so it stays. "
             "Move it away, or build elsewhere with --output"
         )
-    for path in changed:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        write_text(root / path, built.files[path])
-    return changed
 
 
 def _is_foreign(file: Path) -> bool:
@@ -96,30 +105,38 @@ def package_all(
     requirements: Path | None = None,
     include: Sequence[Path] = (),
     wheels: Path | None = None,
+    project: Path | None = None,
 ) -> list[Packaged]:
     """Make the package of each processor that the functions run on, where the template looks for it.
 
     Args:
-        requirements: The app's requirements, if they are not in requirements.txt or pyproject.toml of `root`.
-        include: Files and directories below `root` that the app needs beside what it imports.
+        root: Where the files of the build are written to.
+        requirements: The app's requirements, if they are not in requirements.txt or pyproject.toml of `project`.
+        include: Files and directories that the app needs beside what it imports.
         wheels: Where installed wheels are kept; `.polos/wheels` of the working directory if None.
+        project: The project's directory; the working directory if None.
+
+    Nothing but `.polos/` is written, so that what is wrong is known before the files of the build change.
 
     Raises:
         CannotPackage: A requirement without a wheel, a package that is too large.
         CannotLoad: The app cannot be imported as Lambda will.
+        InvalidDefinition: As of `require_ours`.
     """
-    options = built.plan.options
+    require_ours(built, root)
+    options, project = built.plan.options, project or Path.cwd()
     host = options.target == HOST
-    files = app_files(built.plan.modules, root, import_root(built.plan.modules))
+    files = app_files(built.plan.modules, project, import_root(built.plan.modules))
     for extra in include:
         files |= {extra.name: extra} if extra.is_file() else tree(extra.resolve(), extra.resolve().parent)
-    wanted = app_requirements(root, requirements)
+    wanted, asked_by = app_requirements(project, requirements)
     found: list[Packaged] = []
     for architecture in (HOST,) if host else built.plan.architectures:
         contents = Contents(
             all_requirements(wanted, skip=skipped(architecture)),
             files,
             {path: text for path, text in built.files.items() if path.startswith("handlers/")},
+            asked_by=f"{asked_by}: " if asked_by else "",
         )
         place = root / code_uri(built.plan, architecture)
         found.append(

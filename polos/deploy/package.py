@@ -60,11 +60,15 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What goes into a package: requirements, files of the app, texts of handlers by path."""
+    """What goes into a package: requirements, files of the app, texts of handlers by path.
+
+    `asked_by`: what errors about requirements begin with, such as "requirements.txt: ".
+    """
 
     requirements: Sequence[str]
     files: Mapping[str, Path]
     texts: Mapping[str, str]
+    asked_by: str = ""
 
 
 def skipped(architecture: str) -> tuple[str, ...]:
@@ -91,9 +95,7 @@ def package(
     Raises:
         CannotPackage: A requirement without a wheel, or a package that is too large; nothing is replaced then.
     """
-    wheels = _installed(
-        contents.requirements, architecture=architecture, runtime=runtime, cache=cache, run=run
-    )
+    wheels = _installed(contents, architecture=architecture, runtime=runtime, cache=cache, run=run)
     new = directory.with_name(directory.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(wheels, new)
@@ -150,10 +152,9 @@ def _sizes(directory: Path) -> tuple[tuple[str, int], ...]:
 # --- wheels -----------------------------------------------------------------------------------------------------------
 
 
-def _installed(
-    requirements: Sequence[str], *, architecture: str, runtime: str, cache: Path, run: Run
-) -> Path:
+def _installed(contents: Contents, *, architecture: str, runtime: str, cache: Path, run: Run) -> Path:
     """The directory of the installed wheels, from the cache if the same were installed before."""
+    requirements = contents.requirements
     version = (
         ".".join(map(str, sys.version_info[:2])) if architecture == HOST else runtime.removeprefix("python")
     )
@@ -171,7 +172,7 @@ def _installed(
         )
         if done.returncode:
             shutil.rmtree(fresh)
-            raise CannotPackage(_reason(done.stderr, architecture, version))
+            raise CannotPackage(contents.asked_by + _reason(done.stderr, architecture, version))
     _prune(fresh, skipped(architecture))
     fresh.rename(place)
     return place
@@ -191,9 +192,11 @@ def _reason(output: str, architecture: str, version: str) -> str:
         return f"{sys.executable} has no pip: run `{sys.executable} -m ensurepip`, it installs the wheels"
     found = re.search(r"No matching distribution found for (.+)", output)
     if found:
+        versions = re.search(r"\(from versions: (?!none)([^)]+)\)", output)
+        there = f" (there are {', '.join(versions[1].split(', ')[-3:])})" if versions else ""
         return (
             f"{found[1].strip()} has no wheel for Python {version} on {_MACHINES.get(architecture, architecture)} that "
-            "satisfies the requirements. Take a version that has one, let the queue run on "
+            f"satisfies the requirements{there}. Take a version that has one, let the queue run on "
             f"architecture={'x86_64' if architecture == 'arm64' else 'arm64'!r}, or do without it"
         )
     conflict = re.search(r"(Cannot install [^\n]+)", output)

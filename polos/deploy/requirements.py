@@ -42,8 +42,8 @@ def own_requirements(extras: Iterable[str] = (), *, skip: Sequence[str] = ()) ->
     return found
 
 
-def app_requirements(root: Path, given: Path | None) -> list[str]:
-    """What the app asks for: in `given`, else in requirements.txt, else in pyproject.toml.
+def app_requirements(root: Path, given: Path | None) -> tuple[list[str], Path | None]:
+    """What the app asks for, and where: in `given`, else in requirements.txt, else in pyproject.toml.
 
     Raises:
         InvalidDefinition: The file cannot be read.
@@ -52,16 +52,16 @@ def app_requirements(root: Path, given: Path | None) -> list[str]:
         (root / name for name in ("requirements.txt", "pyproject.toml") if (root / name).is_file()), None
     )
     if file is None:
-        return []
+        return [], None
     try:
         if file.suffix != ".toml":
-            return list(_lines(file))
+            return list(_lines(file)), file
         project: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
     except (OSError, ValueError) as error:
         raise InvalidDefinition(f"requirements in {file} cannot be read: {error}") from error
-    return (
-        [] if name_of(str(project.get("name", ""))) == DISTRIBUTION else list(project.get("dependencies", ()))
-    )
+    if name_of(str(project.get("name", ""))) == DISTRIBUTION:
+        return [], None
+    return list(project.get("dependencies", ())), file
 
 
 def all_requirements(app: Sequence[str], *, skip: Sequence[str]) -> list[str]:

@@ -135,7 +135,8 @@ def explain(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<frozen", _OWN_CODE)) and frame.filename != importlib.__file__
+        # "<frozen ...>" is Python's import, "<string>" the __init__ of a dataclass: no place that a user knows.
+        if not frame.filename.startswith(("<", _OWN_CODE)) and frame.filename != importlib.__file__
     ]
     return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text
 

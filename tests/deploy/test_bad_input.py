@@ -40,11 +40,11 @@ def polos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ),
         (
             GOOD + "\n@workflow(queue={'timeout': 901})\nasync def long(ctx):\n    return 2\n",
-            ["queue 'long'", "timeout=901", "Lambda allows 1 to 900"],
+            ["queue 'long'", "timeout=901", "Lambda allows 1 to 900", "flows.py:7"],
         ),
         (
             GOOD + "\n@workflow(queue={'max_invocations': 1})\nasync def one(ctx):\n    return 2\n",
-            ["queue 'one'", "max_invocations=1", "concurrency_limit=1"],
+            ["queue 'one'", "max_invocations=1", "concurrency_limit=1", "flows.py:7"],
         ),
         (
             GOOD
@@ -107,6 +107,15 @@ def test_a_file_that_is_not_ours_is_not_overwritten(tmp_path: Path) -> None:
     assert "--output" in done.stderr
     assert (tmp_path / "template.yaml").read_text() == "Resources: {}\n"
     assert not (tmp_path / "handlers").exists()
+
+
+def test_a_requirement_without_a_wheel_is_told_before_a_file_is_written(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(GOOD)
+    (tmp_path / "requirements.txt").write_text("no such name!\n")
+    done = polos(tmp_path, "build", "flows.py", "--output", "out")
+    assert done.returncode == 2, done.stderr
+    assert "requirements.txt: pip cannot install the requirements" in done.stderr
+    assert not (tmp_path / "out" / "template.yaml").exists()
 
 
 def test_check_fails_when_the_files_are_out_of_date_and_diff_says_how(tmp_path: Path) -> None:

@@ -99,6 +99,11 @@ def test_a_package_without_a_wheel_is_named_and_the_old_package_stays(tmp_path: 
     ("output", "says"),
     [
         (
+            "ERROR: Could not find a version that satisfies the requirement a==9 (from versions: 1.0, 1.1, 2.0, 3.0)\n"
+            "ERROR: No matching distribution found for a==9",
+            r"requirements.txt: a==9 has no wheel .* \(there are 1\.1, 2\.0, 3\.0\)",
+        ),
+        (
             "ERROR: Cannot install a==1 and b==2 because these have conflicting dependencies.",
             "Cannot install a==1",
         ),
@@ -109,7 +114,13 @@ def test_a_package_without_a_wheel_is_named_and_the_old_package_stays(tmp_path: 
 def test_other_failures_of_pip_are_told_in_a_line(tmp_path: Path, output: str, says: str) -> None:
     pip = Pip(fails=output or "\n")
     with pytest.raises(CannotPackage, match=says):
-        package(contents("x"), tmp_path / "p", cache=tmp_path / "wheels", run=pip, **LAMBDA)
+        package(
+            Contents(["x"], {}, {}, asked_by="requirements.txt: "),
+            tmp_path / "p",
+            cache=tmp_path / "wheels",
+            run=pip,
+            **LAMBDA,
+        )
 
 
 def test_a_package_that_is_too_large_names_the_largest_and_replaces_nothing(
@@ -192,13 +203,13 @@ def test_extras_of_polos_that_the_app_asks_for_come_along() -> None:
 
 def test_requirements_are_read_from_where_projects_have_them(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\ndependencies = ["stripe>=1"]\n')
-    assert app_requirements(tmp_path, None) == ["stripe>=1"]
+    assert app_requirements(tmp_path, None)[0] == ["stripe>=1"]
     (tmp_path / "more.txt").write_text("numpy\n")
     (tmp_path / "requirements.txt").write_text(
         "# ours\nstripe>=2  # pays\n-r more.txt\n\nx==1 --hash=sha256:00\n"
     )
-    assert app_requirements(tmp_path, None) == ["stripe>=2", "numpy", "x==1"]
-    assert app_requirements(tmp_path, tmp_path / "more.txt") == ["numpy"]
+    assert app_requirements(tmp_path, None)[0] == ["stripe>=2", "numpy", "x==1"]
+    assert app_requirements(tmp_path, tmp_path / "more.txt")[0] == ["numpy"]
     (tmp_path / "more.txt").write_text("--index-url http://x\n")
     with pytest.raises(InvalidDefinition, match="option of pip"):
         app_requirements(tmp_path, None)

@@ -120,6 +120,28 @@ def test_the_logs_of_an_execution_are_found_by_its_id(sky: Cloud, ask: Ask) -> N
     assert handle.id in until(said, "its logs come")
 
 
+def test_a_secret_that_is_not_there_is_told_before_anything_is_made(sky: Cloud, tmp_path: Path) -> None:
+    app = tmp_path / "lacks.py"
+    app.write_text(
+        "from polos import secret, workflow\n\nKEY = secret('not-there')\n\n\n"
+        "@workflow(id='lacks')\nasync def lacks(ctx):\n    return len(KEY.get())\n"
+    )
+    told = r"(?s)nothing was deployed.*'polos/default/not-there'.*aws secretsmanager create-secret"
+    with pytest.raises(AssertionError, match=told):
+        sky.polos("deploy", str(app), "--name", "lacks", "--output", str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} <= {"lacks.py", "__pycache__"}
+    stacks = sky.client("cloudformation").list_stacks()["StackSummaries"]
+    assert "lacks-dev" not in {stack["StackName"] for stack in stacks}
+
+
+def test_what_a_deployment_would_change_is_shown_before_it(sky: Cloud, deployed: Deployment) -> None:
+    same = sky.polos("diff", str(APP), "--deployed", "--name", STACK, "--target", "host")
+    assert "0 parts would change" in same.stderr
+    fresh = sky.polos("diff", str(APP), "--deployed", "--name", STACK, "--stage", "prod", "--target", "host")
+    assert "there is no stack e2e-prod here" in fresh.stderr
+    assert "+ WorkerSide  AWS::Serverless::Function" in fresh.stdout
+
+
 def test_destroy_leaves_nothing_behind(tmp_path: Path) -> None:
     with cloud() as sky:
         make_secret(sky)

@@ -96,8 +96,10 @@ async def large(ctx: WorkflowContext, text: str) -> int:
 
 @workflow
 async def asks_for_its_secret(ctx: WorkflowContext) -> int:
-    """How long the secret is. What it says stays where it is."""
-    return int(await ctx.step.run("length", lambda: len(TOKEN.get())))
+    """How long the secret is, asked in a step and, by the function that wakes it, in the body. It stays where it is."""
+    length = int(await ctx.step.run("length", lambda: len(TOKEN.get())))
+    await ctx.step.wait_for("a-moment", seconds=1)
+    return min(length, len(TOKEN.get()))
 
 
 @tool
