@@ -8,6 +8,7 @@ know (thought signatures, say) are kept and sent back with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -44,8 +45,11 @@ _REASONING: Final = ("reasoning_content", "reasoning")
 _STOPS: Final = {
     "length": StopReason.MAX_TOKENS,
     "max_tokens": StopReason.MAX_TOKENS,
-    "content_filter": StopReason.REFUSED,
+    "model_length": StopReason.CONTEXT_FULL,
 }
+_FILTERED: Final = re.compile(r"content_filter|safety|recitation|prohibited|blocklist", re.IGNORECASE)
+_FAILED: Final = re.compile(r"malformed|^error$|insufficient_system_resource|^abort", re.IGNORECASE)
+"""Words of compatible servers for an answer that the provider has spoiled; Gemini's come with words before them."""
 
 
 @dataclass(slots=True)
@@ -221,6 +225,8 @@ class ChatWire:
         return self._response()
 
     def _response(self) -> ModelResponse:
+        if _FAILED.search(self._finish):
+            raise Broken(f"the answer was not finished: {self._finish}")
         parts: list[Part] = []
         if self._reasoning:
             shown = next(iter(self._reasoning.values()))
@@ -240,6 +246,8 @@ class ChatWire:
     def _stop(self) -> StopReason:
         if self._finish in _STOPS:
             return _STOPS[self._finish]
+        if _FILTERED.search(self._finish):
+            return StopReason.REFUSED
         if self._calls:  # whatever the finish reason: some say `stop`
             return StopReason.TOOL_CALLS
         return StopReason.REFUSED if self._refused else StopReason.END

@@ -120,11 +120,19 @@ def test_usage_is_found_wherever_it_is_sent() -> None:
         ("length", StopReason.MAX_TOKENS),
         ("content_filter", StopReason.REFUSED),
         ("eos", StopReason.END),
+        ("content_filter: RECITATION", StopReason.REFUSED),
+        ("model_length", StopReason.CONTEXT_FULL),
     ],
 )
 def test_finish_reasons_are_understood(finish: str, reason: StopReason) -> None:
     _, response = run(chunk(content="x"), chunk(finish))
     assert (response.stop_reason, response.stop_detail) == (reason, finish)
+
+
+@pytest.mark.parametrize("finish", ["error", "function_call_filter: MALFORMED_FUNCTION_CALL"])
+def test_an_answer_that_the_provider_has_spoiled_is_broken_and_not_complete(finish: str) -> None:
+    with pytest.raises(Broken, match=finish):
+        run(chunk(content="x"), chunk(finish))
 
 
 def test_a_stream_without_a_finish_reason_is_broken() -> None:
