@@ -12,7 +12,7 @@ TYPED := polos handlers $(if $(wildcard infra/*.py),infra)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench e2e docs format clean
+.PHONY: help demo test check bench e2e smoke docs format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -36,6 +36,9 @@ bench: $(VENV)/.installed-bench  ## time, memory and AWS calls, as a table and a
 
 e2e: $(VENV)/.installed-dev  ## tests against emulators, deployments and browsers
 	$(PY) -m pytest -m "emulator or e2e or browser"
+
+smoke: $(VENV)/.installed-dev  ## one stack on an emulated AWS: deployed, used, destroyed; some minutes
+	$(PY) -m pytest -m e2e tests/e2e/test_smoke.py
 
 docs: $(VENV)/.installed-docs  ## the documentation, as pages in site/
 	$(PY) -m mkdocs build --strict --quiet

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,14 @@ def deployed(sky: Cloud, model: WireServer, workdir: Path) -> Deployment:
 
 @pytest.fixture(scope="session")
 def ask(deployed: Deployment) -> Iterator[Ask]:
-    """Ask the API: `ask(lambda client: client.get_execution(id))`."""
+    """Ask the API of the stack; see `asking`."""
+    with asking(deployed) as call:
+        yield call
+
+
+@contextmanager
+def asking(deployed: Deployment) -> Iterator[Ask]:
+    """Asks the API: `ask(lambda client: client.get_execution(id))`."""
     ports = deployed.service.ports
     _, key = ApiKeys(ports.records, ports.clock).create("default", Role.ADMIN)
     client = PolosClient(api_url(deployed), key, "default")

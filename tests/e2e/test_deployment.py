@@ -11,7 +11,7 @@ import pytest
 from e2e.conftest import APP, PATIENCE, STACK, TOKEN, Ask, deploy, make_secret
 from polos.testing import WireServer
 from support import e2e_app as app
-from support.cloud import Cloud, Deployment, cloud, until
+from support.cloud import Cloud, Deployment, cloud, until, what_is_left
 
 pytestmark = pytest.mark.e2e
 
@@ -161,42 +161,3 @@ def test_destroy_leaves_nothing_behind(tmp_path: Path) -> None:
         begun = service.ports.clock.now() * 1000
         sky.polos("destroy", "--name", STACK, "--yes")
         assert what_is_left(sky, begun) == {}
-
-
-def what_is_left(sky: Cloud, begun: float) -> dict[str, Any]:
-    """Everything of ours that still stands, by kind.
-
-    But for log groups younger than `begun` (epoch milliseconds): in this emulator a function that is under way while it
-    is deleted makes its group again when it ends; in AWS its role does not let it.
-    """
-    asked = {
-        "stacks": ("cloudformation", "list_stacks", "StackSummaries"),
-        "tables": ("dynamodb", "list_tables", "TableNames"),
-        "buckets": ("s3", "list_buckets", "Buckets"),
-        "queues": ("sqs", "list_queues", "QueueUrls"),
-        "functions": ("lambda", "list_functions", "Functions"),
-        "sources": ("lambda", "list_event_source_mappings", "EventSourceMappings"),
-        "schedules": ("scheduler", "list_schedules", "Schedules"),
-        "groups": ("scheduler", "list_schedule_groups", "ScheduleGroups"),
-        "logs": ("logs", "describe_log_groups", "logGroups"),
-        "roles": ("iam", "list_roles", "Roles"),
-        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms"),
-        "apis": ("apigatewayv2", "get_apis", "Items"),
-    }
-    found = {}
-    for kind, (service, operation, key) in asked.items():
-        left = getattr(sky.client(service), operation)().get(key, [])
-        left = [each for each in left if not _is_awss_own(each) and _of(each) < begun]
-        if left:
-            found[kind] = left
-    return found
-
-
-def _of(each: Any) -> float:
-    return float(each.get("creationTime", 0)) if isinstance(each, dict) else 0.0
-
-
-def _is_awss_own(each: Any) -> bool:
-    return isinstance(each, dict) and (
-        each.get("Name") == "default" or each.get("StackStatus") == "DELETE_COMPLETE"
-    )

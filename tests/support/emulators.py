@@ -201,18 +201,21 @@ def _installed() -> Path:
     if not done.exists():
         _VENV.parent.mkdir(exist_ok=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(_VENV)], check=True)
-        pip = [str(_VENV / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run(
-            [
-                *pip,
-                "--disable-pip-version-check",
-                f"ministack=={MINISTACK}",
-                f"microburst=={MICROBURST}",
-            ],
-            check=True,
-        )
+        install(_VENV / "bin" / "python", f"ministack=={MINISTACK}", f"microburst=={MICROBURST}")
         done.touch()
     return _VENV / "bin"
+
+
+def install(python: Path, *requirements: str) -> None:
+    """Install into the environment of `python`. RuntimeError, with pip's last line, if that cannot be done."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(
+            f"no emulator: pip cannot install {', '.join(requirements)}: {reason}. It needs a package index; "
+            "POLOS_CI_E2E=0 leaves the deployed tests out of .ci/run"
+        )
 
 
 def _bare_environ() -> dict[str, str]:
