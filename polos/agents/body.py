@@ -15,7 +15,7 @@ session is in the session's log, and is referred to.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from polos.agents import sessions
@@ -43,6 +43,7 @@ from polos.agents.loop import (
     compacted,
     rejected,
     step_ended,
+    too_late,
     too_long,
 )
 from polos.agents.memory import Conversation, Past, view
@@ -56,7 +57,7 @@ from polos.core.codec import Codec, codec_for
 from polos.core.hooks import ANYTHING
 from polos.core.retry import RetryPolicy
 from polos.errors import NonRetryable, StepExecutionError
-from polos.llm.errors import ContextTooLong, InvalidModelOutput
+from polos.llm.errors import InvalidModelOutput
 from polos.llm.types import Message, ModelResponse, StopReason, tool_results
 from polos.runtime import names
 from polos.runtime.environment import step_environment
@@ -169,9 +170,13 @@ class _Body:
         try:
             answer = await run.ask(key, call)
         except StepExecutionError as error:
-            if error.error_type != ContextTooLong.__name__:
-                raise
-            run.state = too_long(run.state, error.message)
+            match error.error_type:
+                case "ContextTooLong":
+                    run.state = too_long(run.state, error.message)
+                case "NoTimeLeft":
+                    run.state = too_late(run.state)
+                case _:
+                    raise
             return
         run.spend(answer)
         run.state = answered(run.state, answer.response)
@@ -195,6 +200,7 @@ class _Body:
             step=f"llm:{move.step}",
             streaming=run.streaming and not profile.guardrails,
             budgeted=run.rules.budget.cost is not None,
+            deadline=run.deadline,
         )
 
     async def _step_started(self, move: CallModel) -> tuple[Message, ...] | None:
@@ -310,7 +316,7 @@ class _Body:
         if condition.pure:
             return bool(condition.holds(ctx))
         address = f"stop:{key}:{condition.name}"
-        return bool(await self._run.record(address, _question(condition, ctx), _BOOL))
+        return bool(await self._run.record(address, condition.question(ctx), _BOOL))
 
     # --- shortening -------------------------------------------------------------------------------------------------
 
@@ -373,18 +379,6 @@ class _Body:
 
 
 _BOOL: Final[Codec[bool]] = codec_for(bool)
-
-
-def _question(condition: StopCondition, ctx: StopConditionContext) -> Callable[[], Any]:
-    """What is recorded of a condition of the user's: whether it holds."""
-
-    async def awaited() -> bool:
-        return bool(await condition.holds(ctx))
-
-    def asked() -> bool:
-        return bool(condition.holds(ctx))
-
-    return awaited if condition.is_async else asked
 
 
 def _default_steps() -> int:

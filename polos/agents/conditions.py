@@ -66,6 +66,17 @@ class StopCondition:
         """What the function says now: a bool, or a coroutine of one."""
         return self.function(ctx, self.config) if self.configured else self.function(ctx)
 
+    def question(self, ctx: StopConditionContext) -> Callable[[], Any]:
+        """What is recorded of a condition of the user's: a function, sync or async, that tells whether it holds."""
+
+        async def awaited() -> bool:
+            return bool(await self.holds(ctx))
+
+        def asked() -> bool:
+            return bool(self.holds(ctx))
+
+        return awaited if self.is_async else asked
+
     @property
     def is_async(self) -> bool:
         """Whether it has to be awaited."""

@@ -56,6 +56,11 @@ class AgentContext(WorkflowContext):
         return self._profile.model.max_output_tokens
 
     @property
+    def began_at(self) -> float:
+        """When the execution began, in epoch seconds."""
+        return float(self._replay.journal.start.at / 1000)
+
+    @property
     def elapsed_seconds(self) -> float:
         """Wall time since the execution began, as far as the journal knows: the same at every replay."""
-        return max(0.0, (self._replay.now_ms - self._replay.journal.start.at) / 1000)
+        return max(0.0, self._replay.now_ms / 1000 - self.began_at)

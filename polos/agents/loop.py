@@ -3,6 +3,7 @@
     phase      what has happened                        next move
     READY      nothing, or a step is over               Finish (a limit is reached) | Compact | CallModel
     TOO_LONG   the provider refused: too long           Compact | Fail
+    TOO_LATE   the provider may answer, but too late    Finish
     ANSWERED   the model has answered                   CheckAnswer
     REJECTED   a guardrail did not accept the answer    CallModel, anew, with its feedback | Finish | Fail
     ACCEPTED   the answer stands                        CallTools | CallModel, to mend its JSON | EndStep | Fail
@@ -32,6 +33,7 @@ class Phase(StrEnum):
 
     READY = "ready"
     TOO_LONG = "too_long"
+    TOO_LATE = "too_late"
     ANSWERED = "answered"
     REJECTED = "rejected"
     ACCEPTED = "accepted"
@@ -158,6 +160,8 @@ def decide(state: State, rules: Rules) -> Move:
             return _next_step(state, rules)
         case Phase.TOO_LONG:
             return _shorten(state, rules)
+        case Phase.TOO_LATE:
+            return Finish(AgentOutcome.TIME_LIMIT)
         case Phase.ANSWERED:
             return CheckAnswer(_name(state), _answer(state))
         case Phase.REJECTED:
@@ -258,6 +262,11 @@ def answered(state: State, answer: ModelResponse) -> State:
 def too_long(state: State, message: str) -> State:
     """The provider has refused the conversation for its length."""
     return replace(state, phase=Phase.TOO_LONG, refusals=state.refusals + 1, feedback=message)
+
+
+def too_late(state: State) -> State:
+    """The provider wants a longer pause than the run has time."""
+    return replace(state, phase=Phase.TOO_LATE)
 
 
 def rejected(state: State, feedback: str) -> State:

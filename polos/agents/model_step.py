@@ -14,7 +14,7 @@ from polos.agents import sessions
 from polos.agents.deltas import Deltas
 from polos.agents.memory import Past, view
 from polos.errors import InvalidDefinition, NonRetryable, PolosError
-from polos.llm.errors import ProviderUnavailable
+from polos.llm.errors import ModelError, ProviderUnavailable
 from polos.llm.events import Done, TextDelta, ToolCallDelta, ToolCallDone
 from polos.llm.port import Provider
 from polos.llm.pricing import Prices
@@ -32,6 +32,12 @@ class CannotAsk(NonRetryable):
     """The agent's model cannot be asked as the agent is set up: an unknown provider, an SDK that is missing."""
 
     code = "cannot_ask"
+
+
+class NoTimeLeft(NonRetryable):
+    """The model could be asked again only when the run's budget of wall time is used up."""
+
+    code = "no_time_left"
 
 
 class ModelAnswer(BaseModel):
@@ -111,7 +117,8 @@ class Prompt:
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One call. `request` has everything but the messages. `streaming`: tell the readers of the run what comes;
-    `step` is the name they know it by: the same for calls of which the later one stands for the earlier.
+    `step` is the name they know it by: the same for calls of which the later one stands for the earlier. `deadline`:
+    epoch seconds, behind which it is not asked again.
     """
 
     model: Model
@@ -120,6 +127,7 @@ class ModelCall:
     step: str
     streaming: bool = False
     budgeted: bool = False
+    deadline: float | None = None
 
 
 async def call_model(call: ModelCall) -> ModelAnswer:
@@ -129,8 +137,11 @@ async def call_model(call: ModelCall) -> ModelAnswer:
         ModelError: As providers do; those that may succeed later are tried again by the engine, after the time they ask
             for.
         CannotAsk: The agent is set up in a way that cannot work.
+        NoTimeLeft: It could only be asked again when it is too late.
     """
     environment = step_environment()
+    if environment.attempt > 1 and _too_late(call, environment, 0.0):
+        raise NoTimeLeft("the run has no time left to ask again")
     provider = call.model.resolve()
     capabilities = provider.capabilities(call.request.model)
     request = replace(
@@ -147,6 +158,10 @@ async def call_model(call: ModelCall) -> ModelAnswer:
         response = _writable(await _ask(provider, request, call, environment))
     except InvalidDefinition as error:
         raise CannotAsk(str(error)) from error
+    except ModelError as error:
+        if error.retryable and _too_late(call, environment, error.retry_after):
+            raise NoTimeLeft(f"the run has no time left to ask again: {error}") from error
+        raise
     except PolosError:
         raise
     except Exception as error:  # to ask again would be to pay again for what will go wrong again
@@ -156,6 +171,10 @@ async def call_model(call: ModelCall) -> ModelAnswer:
         ) from error
     cost = call.model.prices.cost(response.usage, request.model)
     return ModelAnswer(response=response, cost=cost)
+
+
+def _too_late(call: ModelCall, environment: StepEnvironment, pause: float | None) -> bool:
+    return call.deadline is not None and environment.ports.clock.now() + (pause or 0.0) >= call.deadline
 
 
 def _writable(response: ModelResponse) -> ModelResponse:

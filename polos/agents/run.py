@@ -40,6 +40,12 @@ class Run:
         """Whether the readers of the run are told what the model says."""
         return self.asked.streaming or self.profile.streams
 
+    @property
+    def deadline(self) -> float | None:
+        """When its wall time is used up, in epoch seconds."""
+        seconds = self.rules.budget.seconds
+        return None if seconds is None else self.ctx.began_at + seconds
+
     async def ask(self, key: str, call: ModelCall) -> ModelAnswer:
         """Call the model, as the step of that key.
 

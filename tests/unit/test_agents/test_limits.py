@@ -30,10 +30,11 @@ from polos import (
     tool,
 )
 from polos.agents.results import AgentStep, ToolResult, Usage
+from polos.llm.request import ModelRequest
 from polos.llm.types import Usage as ModelUsage
 from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
-from polos.testing.turns import call, turn
+from polos.testing.turns import call, fail, turn
 from support.agents import agent, ask, broken, ping
 
 HUNDRED = ModelUsage.of(90, 10)
@@ -226,6 +227,22 @@ def test_wall_time_counts_waits(world: Harness) -> None:
     )
     result = ask(world, one)
     assert (result.outcome, result.result, len(fake.requests)) == ("time_limit", "b", 2)
+
+
+@pytest.mark.parametrize("pause", [7200, None], ids=["asked-for", "of-our-own"])
+def test_a_busy_provider_is_not_waited_for_longer_than_there_is_time(
+    world: Harness, pause: float | None
+) -> None:
+    def reply(request: ModelRequest) -> object:
+        first = len(request.messages) == 1
+        return turn("a", calls=[call("ping")]) if first else fail(429, retry_after=pause)
+
+    one, fake = agent(FakeModel(reply), tools=[ping], budget=Budget(seconds=90))
+    begun = world.clock.now()
+    result = ask(world, one)
+    assert (result.outcome, result.result, result.total_steps) == ("time_limit", "a", 1)
+    assert world.clock.now() - begun < 90 + 66, "a pause of our own is a minute at most"
+    assert len(fake.requests) == 2 or pause is None
 
 
 def test_a_run_may_have_a_stricter_budget_than_its_agent_and_no_looser_one(world: Harness) -> None:

@@ -84,13 +84,16 @@ def test_every_history_ends_and_no_two_calls_have_one_name(given_rules: Rules, d
         match move:
             case CallModel(name=name):
                 names.append(name)
-                if data.draw(st.booleans(), label="answers"):
+                happens = data.draw(st.sampled_from(["answers", "too long", "too late"]))
+                if happens == "answers":
                     answer = response(
                         "text", data.draw(st.integers(0, 2)), data.draw(st.sampled_from(StopReason))
                     )
                     state = loop.answered(state, answer)
                 else:
-                    state = loop.too_long(state, "too long")
+                    state = (
+                        loop.too_late(state) if happens == "too late" else loop.too_long(state, "too long")
+                    )
             case CheckAnswer(answer=answer):
                 if data.draw(st.booleans(), label="accepted"):
                     state = loop.accepted(state, answer, data.draw(st.sampled_from(["", "no json"])))
