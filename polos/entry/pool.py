@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from polos.entry.foreign import Foreign
+from polos.entry.gathering import Gathering, Work
 from polos.errors import PolosError, StoreError, TryAgain
 from polos.ports import Ports
 from polos.runtime import names
@@ -24,8 +25,6 @@ RECEIVE: Final = 10
 POLL_SECONDS: Final = 1.0
 
 log = logging.getLogger("polos.worker")
-
-Work = tuple[Batch, MessageLease]
 
 
 class WorkerPool:
@@ -56,6 +55,7 @@ class WorkerPool:
         self._stopping = threading.Event()
         self._receiving = threading.Lock()
         self._backlog: deque[Work] = deque()
+        self._gathering = Gathering()
         self._changed = threading.Condition()
         self._threads = self._busy = 0
         self.broken: StoreError | None = None
@@ -89,7 +89,10 @@ class WorkerPool:
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                self._handle(*work)
+                more: Work | None = work
+                while more is not None:
+                    self._handle(more)
+                    more = self._gathering.next(more)
                 with self._changed:
                     self._busy -= 1
         finally:
@@ -100,11 +103,14 @@ class WorkerPool:
     def _next(self) -> Work | None:
         """Work for this thread, which counts as busy from here on; None when the worker stops."""
         with self._receiving:
-            while not self._backlog:
-                if self._stopping.is_set():
-                    return None
-                self._backlog.extend(self._receive())
-            work = self._backlog.popleft()
+            while True:
+                while not self._backlog:
+                    if self._stopping.is_set():
+                        return None
+                    self._backlog.extend(self._receive())
+                work = self._backlog.popleft()
+                if self._gathering.begin(work):
+                    break
             with self._changed:
                 self._busy += 1
         self._add_thread()
@@ -129,7 +135,7 @@ class WorkerPool:
         except PolosError as error:
             self._give_up_or_rest(error)
             return []
-        return [(batch, self._lease(batch, since)) for batch in batches]
+        return [Work(batch, (self._lease(batch, since),)) for batch in batches]
 
     def _lease(self, batch: Batch, since: float) -> MessageLease:
         lease = MessageLease(self._ports.queue, self._ports.clock, batch.deliveries, since=since)
@@ -145,13 +151,14 @@ class WorkerPool:
         log.warning("the queue could not be read, trying again: %s", error)
         self._stopping.wait(self._poll)
 
-    def _handle(self, batch: Batch, lease: MessageLease) -> None:
+    def _handle(self, work: Work) -> None:
+        batch = work.batch
         try:
             if self._foreign.is_foreign(batch):
                 self._foreign.pass_on(batch)
                 return
-            done = self._intake.handle(batch, lease)
-            self._heartbeat.remove(lease)
+            done = self._intake.handle(batch, work)
+            self._let_go(work)
             if done:
                 self._ports.queue.delete(batch.deliveries)
             else:
@@ -159,6 +166,10 @@ class WorkerPool:
         except PolosError:
             log.exception("a message could not be acknowledged; it will come again")
         finally:
+            self._let_go(work)
+
+    def _let_go(self, work: Work) -> None:
+        for lease in work.leases:
             self._heartbeat.remove(lease)
 
     def _back_off(self, batch: Batch) -> None:

@@ -73,6 +73,7 @@ def test_a_thousand_on_the_threads_of_one_machine(tmp_path: Path) -> None:
     assert asyncio.run(main()) == sum(range(1000))
     assert refusals.made > 0
     assert refusals.refused < 1000, "less than one conflict for a child"
+    assert refusals.made < 500, "what ends while a turn is at work is one append"
 
 
 @pytest.mark.parametrize("children", [60])
