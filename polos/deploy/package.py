@@ -101,7 +101,7 @@ def package(
     shutil.copytree(wheels, new)
     own = Path(__file__).parents[1]
     for path, file in {**tree(own, own.parent, without=_NOT_IN_LAMBDA), **contents.files}.items():
-        _place(new / path).write_bytes(file.read_bytes())
+        shutil.copy(file, _place(new / path))  # with its mode: it may be a program
     for path, text in contents.texts.items():
         write_text(_place(new / path), text)
     if architecture == HOST:

@@ -172,16 +172,19 @@ def test_what_starts_the_streaming_runtime_is_a_program_in_the_package(tmp_path:
     assert done.stdout.split() == ["-u", "-m", "polos.server.streaming"]
 
 
-def test_a_program_in_a_package_can_be_run_in_lambda(tmp_path: Path) -> None:
-    (tmp_path / "p").mkdir()
+def test_a_program_of_the_app_can_be_run_in_lambda(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("program", "data")}
     for name, mode in (("program", 0o700), ("data", 0o600)):
-        (tmp_path / "p" / name).write_text("#!/bin/sh\n")
-        (tmp_path / "p" / name).chmod(mode)
-    zip_directory(tmp_path / "p", tmp_path / "p.zip")
+        files[name].write_text("#!/bin/sh\n")
+        files[name].chmod(mode)
+    made = package(
+        Contents((), files, {}), tmp_path / "p", cache=tmp_path / "wheels", run=Pip(), **LAMBDA
+    ).directory
+    zip_directory(made, tmp_path / "p.zip")
     modes = {
         info.filename: info.external_attr >> 16 for info in zipfile.ZipFile(tmp_path / "p.zip").infolist()
     }
-    assert modes == {"program": 0o755, "data": 0o644}
+    assert (modes["program"], modes["data"]) == (0o755, 0o644)
 
 
 # --- requirements -----------------------------------------------------------------------------------------------------
