@@ -22,6 +22,7 @@ from polos.core.models import EventPayload, ExecutionHandle, StreamEvent
 from polos.errors import InvalidPayload, NotStorable, PolosError, ResultTimeout, TooLarge
 from polos.runtime.client_verbs import ClientVerbs, filters
 from polos.runtime.control import UNCHANGED
+from polos.runtime.http_facts import Facts, path_of
 from polos.runtime.http_transport import DEFAULT_PATIENCE, HttpTransport, Patience
 from polos.runtime.service import ERRORS, StartOptions
 
@@ -41,7 +42,7 @@ class RunPart:
     ended: bool
 
 
-class PolosClient(ClientVerbs):
+class PolosClient(ClientVerbs, Facts):
     """A client of one project of one deployment. May be used from several event loops, one after another.
 
     Args:
@@ -163,7 +164,7 @@ class PolosClient(ClientVerbs):
             asked = clock.time()
             left = LONGEST_WAIT if deadline is None else min(LONGEST_WAIT, deadline - asked)
             params = {"timeout": round(max(0.0, left), 3), "stored": "true"}
-            told = await self._http.request("GET", f"{_one(execution_id)}/wait", params=params)
+            told = await self._http.request("GET", f"{path_of(execution_id)}/wait", params=params)
             if told["ended"] or told["status"] == "stalled":
                 return self._outcome(told)
             if deadline is not None and clock.time() >= deadline:
@@ -199,7 +200,9 @@ class PolosClient(ClientVerbs):
 
     async def get_execution(self, execution_id: str) -> dict[str, Any]:
         """An execution: status, payload, result (rebuilt as its model where the workflow is known here), error ..."""
-        told: dict[str, Any] = await self._http.request("GET", _one(execution_id), params={"stored": "true"})
+        told: dict[str, Any] = await self._http.request(
+            "GET", path_of(execution_id), params={"stored": "true"}
+        )
         result = self._result(told) if told["status"] == "completed" else None
         return {name: value for name, value in told.items() if name != "stored"} | {"result": result}
 
@@ -232,62 +235,23 @@ class PolosClient(ClientVerbs):
         told: dict[str, Any] = {}
         while offset is not None:
             params = {"offset": offset, "limit": 2000}
-            page = await self._http.request("GET", f"{_one(execution_id)}/timeline", params=params)
+            page = await self._http.request("GET", f"{path_of(execution_id)}/timeline", params=params)
             operations = [*told.get("operations", ()), *page["operations"]]
             told, offset = {**page, "operations": operations}, page.get("next_offset")
-        return told
-
-    async def get_step(self, execution_id: str, address: str) -> dict[str, Any]:
-        """One operation in full, by its address in the timeline: input, output, attempts, a model's conversation."""
-        params = {"address": address}
-        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/step", params=params)
-        return told
-
-    async def get_cost(self, execution_id: str) -> dict[str, Any]:
-        """What an execution costs: `llm` (None if it asks no model) and `aws`, in US dollars."""
-        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/cost")
         return told
 
     async def get_journal(self, execution_id: str, after: int = 0, limit: int = 100) -> dict[str, Any]:
         """`entries` of the journal from a position on, and the `next` one (None: that was the tail)."""
         params = {"after": after, "limit": limit}
-        told: dict[str, Any] = await self._http.request("GET", f"{_one(execution_id)}/journal", params=params)
+        told: dict[str, Any] = await self._http.request(
+            "GET", f"{path_of(execution_id)}/journal", params=params
+        )
         return told
 
     async def list_suspensions(self, execution_id: str) -> list[dict[str, Any]]:
         """The steps that wait for an answer: step_key, data, due."""
-        told = await self._http.request("GET", f"{_one(execution_id)}/suspensions")
+        told = await self._http.request("GET", f"{path_of(execution_id)}/suspensions")
         return list(told["suspensions"])
-
-    async def list_approvals(self, *, limit: int = 25, cursor: str | None = None) -> dict[str, Any]:
-        """A page of what waits for somebody's answer in the project: `approvals`, oldest first, and `next_cursor`."""
-        params = {"limit": limit, "cursor": cursor}
-        told: dict[str, Any] = await self._http.request("GET", "/v1/approvals", params=params)
-        return told
-
-    async def list_sessions(self, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-        """A page of sessions with agents: `sessions`, the one used last first, and `next_cursor`."""
-        params = {"limit": limit, "cursor": cursor}
-        told: dict[str, Any] = await self._http.request("GET", "/v1/sessions", params=params)
-        return told
-
-    async def get_session(self, agent_id: str, session_id: str) -> dict[str, Any]:
-        """What an agent remembers of a session: `messages`, and the `summary` of what was shortened."""
-        params = {"agent_id": agent_id, "session_id": session_id}
-        told: dict[str, Any] = await self._http.request("GET", "/v1/sessions/messages", params=params)
-        return told
-
-    async def list_dead_letters(self, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-        """A page of executions that go no further: `dead_letters`, latest first, and `next_cursor`."""
-        params = {"limit": limit, "cursor": cursor}
-        told: dict[str, Any] = await self._http.request("GET", "/v1/queues/dead-letters", params=params)
-        return told
-
-    async def redrive(self, execution_ids: Sequence[str]) -> dict[str, Any]:
-        """Send stalled executions on their way: the ids of those that were, `redriven`, and the `refused`."""
-        body = {"execution_ids": list(execution_ids)}
-        told: dict[str, Any] = await self._http.request("POST", "/v1/queues/redrive", body=body)
-        return told
 
     async def list_definitions(self) -> list[dict[str, Any]]:
         """What can be started, with the JSON schemas of payloads and results."""
@@ -307,7 +271,7 @@ class PolosClient(ClientVerbs):
 
     async def cancel_execution(self, execution_id: str) -> bool:
         """Ask an execution to stop. False: it has ended."""
-        told = await self._http.request("POST", f"{_one(execution_id)}/cancel")
+        told = await self._http.request("POST", f"{path_of(execution_id)}/cancel")
         return bool(told["cancelled"])
 
     async def resume(
@@ -315,12 +279,12 @@ class PolosClient(ClientVerbs):
     ) -> EventPayload:
         """Answer a suspended step; see `ClientVerbs.resume`."""
         body = {"workflow_id": suspend_workflow_id, "step_key": suspend_step_key, "data": _plain(data)}
-        told = await self._http.request("POST", f"{_one(suspend_execution_id)}/resume", body=body)
+        told = await self._http.request("POST", f"{path_of(suspend_execution_id)}/resume", body=body)
         return EventPayload.model_validate(told)
 
     async def retry_execution(self, execution_id: str) -> ExecutionHandle:
         """Go on where it failed, as a new execution; a stalled one goes on itself."""
-        told = await self._http.request("POST", f"{_one(execution_id)}/retry", repeatable=False)
+        told = await self._http.request("POST", f"{path_of(execution_id)}/retry", repeatable=False)
         return self._handle(told)
 
     async def fork_execution(
@@ -330,16 +294,16 @@ class PolosClient(ClientVerbs):
         body: dict[str, Any] = {"from_step": from_step}
         if payload is not UNCHANGED:
             body["payload"] = _plain(payload)
-        told = await self._http.request("POST", f"{_one(execution_id)}/fork", body=body, repeatable=False)
+        told = await self._http.request("POST", f"{path_of(execution_id)}/fork", body=body, repeatable=False)
         return self._handle(told)
 
     async def pause_execution(self, execution_id: str) -> None:
         """Begin nothing more, until `unpause_execution`."""
-        await self._http.request("POST", f"{_one(execution_id)}/pause")
+        await self._http.request("POST", f"{path_of(execution_id)}/pause")
 
     async def unpause_execution(self, execution_id: str) -> None:
         """Go on."""
-        await self._http.request("POST", f"{_one(execution_id)}/unpause")
+        await self._http.request("POST", f"{path_of(execution_id)}/unpause")
 
     async def approval_link(self, execution_id: str, step_key: str, *, expires_in: int = 7 * 86_400) -> str:
         """A link by which a person answers a suspended step, once, within `expires_in` seconds."""
@@ -366,7 +330,7 @@ class PolosClient(ClientVerbs):
     async def read_run(self, execution_id: str, cursor: str | None, wait: float) -> RunPart:
         """What is new in a run behind `cursor`; waits up to `wait` seconds (20 at most) for something to be."""
         params = {"cursor": cursor, "wait": min(wait, LONGEST_WAIT)}
-        told = await self._http.request("GET", f"{_one(execution_id)}/events", params=params)
+        told = await self._http.request("GET", f"{path_of(execution_id)}/events", params=params)
         events = [StreamEvent.model_validate(event) for event in told["events"]]
         return RunPart(events, told["cursor"], ended=told["ended"])
 
@@ -384,13 +348,6 @@ class PolosClient(ClientVerbs):
                 return (await self._http.request("DELETE", "/v1/schedules", params=renamed))["deleted"]
             case _:
                 raise PolosError(f"unknown action {action!r}; known: create, list, pause, resume, delete")
-
-
-def _one(execution_id: str) -> str:
-    """The path of an execution. What is no id cannot lead anywhere else."""
-    if not (execution_id.isascii() and execution_id.replace("-", "").replace("_", "").isalnum()):
-        raise PolosError(f"{execution_id!r} is no id of an execution")
-    return f"/v1/executions/{execution_id}"
 
 
 def _payload(definition: Definition | None, payload: Any) -> Any:
