@@ -23,3 +23,11 @@ def test_the_dates_and_prices_are_those_of_the_code() -> None:
     from polos.testing import prices
 
     assert f"us-east-1, {prices.AS_OF}" in PAGE.read_text(encoding="utf-8").replace("\n", " ")
+
+
+def test_the_page_on_agents_says_of_when_the_prices_of_models_are() -> None:
+    from polos.llm.pricing import PRICES_AS_OF
+
+    agents = PAGE.with_name("agents.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert "prices are defaults to be checked" in agents
+    assert f"written down by hand as of {PRICES_AS_OF}. " in agents
