@@ -62,6 +62,12 @@ class Gathering:
             self._held[key] = []
         return True
 
+    def waits(self, work: Work) -> bool:
+        """Whether something has come while this was handled."""
+        key = _key(work.batch)
+        with self._lock:
+            return key is not None and bool(self._held[key])
+
     def next(self, work: Work) -> Work | None:
         """What came while this was handled, as one: the same thread goes on with it. None: nothing did."""
         key = _key(work.batch)

@@ -236,9 +236,11 @@ class Dispatch:
             self._timer(issued, due, {"type": "WaitTimeout", "code": "wait_timeout", "message": text})
 
     def _timer(self, issued: Issued, due: float, error: dict[str, Any] | None) -> None:
-        self._send_due(
-            names.NEWS_QUEUE, self._turn.message(MessageKind.TIMER, issued.address, due=due, error=error)
-        )
+        message = self._turn.timer(issued.address, due, error)
+        if self._turn.everything and self._turn.is_distant(due):
+            self._turn.at(names.NEWS_QUEUE, message, due)
+        else:
+            self._send_due(names.NEWS_QUEUE, message)
 
     def take_event(self, message: Message, issued: Issued, wait: AwaitEvent) -> Entry | None:
         """The entry that gives this wait its event; None: nothing has come that it takes."""

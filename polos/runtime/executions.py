@@ -17,6 +17,7 @@ from polos.ports import ABSENT, Key, Put, Record, Records
 from polos.runtime import names
 
 FORMAT: Final = 1
+LOOKED_AT: Final = "looked_at"
 ENDED: Final = frozenset({"completed", "failed", "cancelled", "timed_out", "continued"})
 
 
@@ -165,12 +166,18 @@ class Executions:
         changed = Meta(**{**fields, **change, "position": position, "version": meta.version + 1})
         return changed if self._records.write(self._put(changed, expect=meta.version)) else None
 
+    def looked_at(self, meta: Meta, at: int) -> bool:
+        """Note that the sweeper has looked at it, so that others come first for a while. False: it has moved."""
+        change = {"extra": {**(meta.extra or {}), LOOKED_AT: at}}
+        return self.replace(meta, position=meta.position, change=change) is not None
+
     def _put(self, meta: Meta, *, expect: int) -> Put:
         info = meta.info
+        touched = max(meta.updated_at, int((meta.extra or {}).get(LOOKED_AT, 0)))
         order = f"{info.created_at:013d}|{info.execution}"
         index = {
             "created": (f"{info.project}|executions", order),
-            "status": (f"{info.project}|status|{meta.status}", f"{meta.updated_at:013d}|{info.execution}"),
+            "status": (f"{info.project}|status|{meta.status}", f"{touched:013d}|{info.execution}"),
             "workflow": (f"{info.project}|workflow|{info.workflow}", order),
             "tree": (f"{info.project}|tree|{info.root_execution or info.execution}", order),
         }

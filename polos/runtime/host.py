@@ -44,6 +44,10 @@ class Lease(Protocol):
         """Seconds this invocation may still run; no new step is begun when too few are left."""
         ...
 
+    def meanwhile(self, sign: Callable[[], object]) -> None:
+        """Call `sign` now and then while the work goes on."""
+        ...
+
 
 class Endless:
     """The lease of somebody who owns the whole store: nobody else can take the message."""
@@ -54,6 +58,9 @@ class Endless:
     def remaining(self) -> float:
         """As long as it takes."""
         return float("inf")
+
+    def meanwhile(self, sign: Callable[[], object]) -> None:
+        """Never: it is nobody's business."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from polos.errors import LeaseLost, PolosError
 from polos.ports import Clock, Delivery, Queue
 
 VISIBILITY: Final = 60.0
+SIGN_SECONDS: Final = 300.0
+"""How often work that goes on for long says so to the sweeper, which looks for those that are silent for 1200 s."""
 MARGIN: Final = 5.0
 
 log = logging.getLogger("polos.lease")
@@ -38,6 +40,8 @@ class MessageLease:
         self._deliveries = deliveries
         self._visibility = visibility
         self._deadline = deadline
+        self._meanwhile: Callable[[], object] | None = None
+        self._last_sign = clock.monotonic()
         self._good_until = (
             (clock.monotonic() if since is None else since) + visibility - min(MARGIN, visibility / 4)
         )
@@ -51,6 +55,19 @@ class MessageLease:
         """Seconds of compute left."""
         return float("inf") if self._deadline is None else self._deadline - self._clock.monotonic()
 
+    def meanwhile(self, sign: Callable[[], object]) -> None:
+        """Call `sign` every five minutes for as long as the lease is kept up."""
+        self._meanwhile = sign
+
+    def _give_sign(self, now: float) -> None:
+        if self._meanwhile is None or now - self._last_sign < SIGN_SECONDS:
+            return
+        self._last_sign = now
+        try:
+            self._meanwhile()
+        except PolosError as error:
+            log.warning("a step that takes long could not say that it goes on: %s", type(error).__name__)
+
     def extend(self) -> None:
         """Extend all deliveries; a failure counts as run out."""
         sent = self._clock.monotonic()
@@ -60,6 +77,8 @@ class MessageLease:
             log.warning("a message's visibility could not be extended: %s", type(error).__name__)
             return  # good until the last one that worked runs out
         self._good_until = sent + self._visibility - min(MARGIN, self._visibility / 4) if kept else 0.0
+        if kept:
+            self._give_sign(sent)
 
 
 class Heartbeat:

@@ -20,14 +20,20 @@ LATE_SECONDS: Final = 5.0
 """Who comes so much later than its time, its process having died, takes a new one: others have theirs around now."""
 
 
+def granted(ports: Ports, partition: str, who: str) -> float | None:
+    """The time at which `who` may start, if it has been given one."""
+    record = ports.records.get(Key(partition, f"granted|{who}"))
+    return None if record is None else float(record.value)
+
+
 def reserve(ports: Ports, partition: str, limit: RateLimit, who: str) -> float:
     """The time (epoch seconds) at which `who` may start: now or later. A repeat gives the same time, if in time."""
     own, times = Key(partition, f"granted|{who}"), Key(partition, "times")
     for attempt in range(ROUNDS):
         now = ports.clock.now()
-        granted = ports.records.get(own)
-        if granted is not None and float(granted.value) >= now - LATE_SECONDS:
-            return float(granted.value)
+        given = ports.records.get(own)
+        if given is not None and float(given.value) >= now - LATE_SECONDS:
+            return float(given.value)
         record = ports.records.get(times)
         last: list[float] = json.loads(record.value) if record else []
         at = now if len(last) < limit.limit else max(now, last[-limit.limit] + limit.seconds)
@@ -35,7 +41,7 @@ def reserve(ports: Ports, partition: str, limit: RateLimit, who: str) -> float:
         kept = [*last, at][-limit.limit :]
         written = ports.records.write(
             Put(times, json.dumps(kept), expect=record.version if record else ABSENT),
-            Put(own, repr(at), expect=granted.version if granted else ABSENT, expires_at=at + KEPT_SECONDS),
+            Put(own, repr(at), expect=given.version if given else ABSENT, expires_at=at + KEPT_SECONDS),
         )
         if written:
             return at

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from polos.core.failures import failure
+from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, Entry, Journal, Outcome
 from polos.core.messages import Message, MessageKind
 from polos.core.operations import RunStep
@@ -28,6 +29,7 @@ from polos.runtime.host import Host, Lease
 from polos.runtime.steps import Job
 
 MAX_ROUNDS: Final = 1000
+DISTANT_SECONDS: Final = 900.0
 LONGEST_RUN_SECONDS: Final = 366 * 86_400.0
 """How long an execution may run before its first entries may be forgotten (with retention set)."""
 RUNS_STEPS: Final = frozenset({MessageKind.START, MessageKind.RUN})
@@ -188,7 +190,14 @@ class Turn:
             self.used += 1
         job = Job(issued.address, issued.attempt, operation, token, self._environment(issued, token))
         self.running[issued.address] = job
+        self.lease.meanwhile(self._goes_on)
         self.steps.start(job)
+
+    def _goes_on(self) -> None:
+        """A step takes long: the sweeper shall not take this execution for one that was forgotten."""
+        meta = self.executions.get(self.project, self.execution)
+        if meta is not None and not meta.ended:
+            self.executions.looked_at(meta, int(self.ports.clock.now() * 1000))
 
     def _environment(self, issued: Issued, token: str) -> StepEnvironment:
         info = self.info
@@ -294,7 +303,22 @@ class Turn:
         if delay <= self.ports.queue.max_delay:
             self.ports.queue.send(queue, [Outgoing(message.encode(), delay)])
         else:
-            self.ports.timers.at(f"{self.project}|{message.token}", due, queue, message.encode())
+            self.at(queue, message, due)
+
+    def is_distant(self, due: float) -> bool:
+        """Whether a time is beyond what any queue of AWS delays: there a wait is a timer of its own."""
+        return due - self.ports.clock.now() > DISTANT_SECONDS
+
+    def timer(self, address: str, due: float, error: dict[str, Any] | None) -> Message:
+        """The message that ends a wait. A distant one is always the same: a kick finds the timer that it names."""
+        message = self.message(MessageKind.TIMER, address, due=due, error=error)
+        if not self.is_distant(due):
+            return message
+        return replace(message, token=derived_id(self.project, self.execution, "timer", address))
+
+    def at(self, queue: str, message: Message, due: float) -> None:
+        """Send by a timer named after its token: one of that name that stands already is enough."""
+        self.ports.timers.at(f"{self.project}|{message.token}", due, queue, message.encode())
 
     # --- finding code that is not deterministic ---------------------------------------------------------------------
 
