@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ class Embedded:
 
     `path`: the file; ":temporary:" is not supported, give a path in a temporary directory instead. `durability`:
     "normal" survives the death of the process, "full" that of the machine. `work=False`: only ask, run nothing.
+    `on_end(execution)` is told of each end in this process, on the thread that worked on it.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class Embedded:
         threads: int = 32,
         settings: Settings | None = None,
         work: bool = True,
+        on_end: Callable[[str], object] | None = None,
     ) -> None:
         file = Path(path or os.environ.get("POLOS_STORE") or DEFAULT_STORE)
         self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
+        self._also_told = on_end
         self.stuck: list[str] = []
         """Sync steps that went on after their timeout: only the end of this process stops them."""
         self._loop = WorkerLoop()
@@ -116,6 +120,8 @@ class Embedded:
     def _on_end(self, project: str, execution: str) -> None:
         del project  # one store may hold several; ids of executions are not shared among them
         self._ends.tell(execution)
+        if self._also_told is not None:
+            self._also_told(execution)
 
     def wait(self, execution: str, timeout: float | None = None) -> Meta:
         """Block until it ends or stalls. `ResultTimeout` after `timeout` seconds."""

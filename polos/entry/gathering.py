@@ -82,6 +82,12 @@ class Gathering:
             self._held[key] = held[count:]
         return _as_one(held[:count])
 
+    def abandon(self, work: Work) -> list[Work]:
+        """The thread at it dies: what was held for it, to be let go."""
+        key = _key(work.batch)
+        with self._lock:
+            return [] if key is None else self._held.pop(key, [])
+
 
 def _key(batch: Batch) -> Key | None:
     """The execution whose news these are; None if they are anything else."""

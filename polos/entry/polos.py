@@ -35,7 +35,8 @@ class Polos(ClientVerbs):
         path: The file; else `POLOS_STORE`, else `.polos/polos.db`.
         project_id: The project; else `POLOS_PROJECT_ID`, else "default".
         api_url: A deployment to talk to. Then nothing runs here, and `path` and the options mean nothing.
-        api_key, deployment_id: For that deployment; see `PolosClient`.
+        api_key: For that deployment; see `PolosClient`.
+        deployment_id: Noted on what is started there; see `PolosClient`.
         port: Where `serve()` serves the API.
         max_concurrent_workflows: How many messages are handled at the same time.
         log_file: Where the engine's log goes, beside wherever logging sends it.

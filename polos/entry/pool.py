@@ -23,6 +23,8 @@ from polos.runtime.lease import VISIBILITY, Heartbeat, MessageLease
 
 RECEIVE: Final = 10
 POLL_SECONDS: Final = 1.0
+GATHER_SECONDS: Final = 0.25
+"""The longest that news gather behind a turn: then at most half of the time goes into turns, however many come."""
 
 log = logging.getLogger("polos.worker")
 
@@ -89,10 +91,7 @@ class WorkerPool:
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                more: Work | None = work
-                while more is not None:
-                    self._handle(more)
-                    more = self._gathering.next(more)
+                self._handle_all(work)
                 with self._changed:
                     self._busy -= 1
         finally:
@@ -150,6 +149,20 @@ class WorkerPool:
             return
         log.warning("the queue could not be read, trying again: %s", error)
         self._stopping.wait(self._poll)
+
+    def _handle_all(self, work: Work | None) -> None:
+        """Handle it, and the news that gather meanwhile: after a turn they may gather for as long as it took."""
+        while work is not None:
+            began = self._ports.clock.monotonic()
+            try:
+                self._handle(work)
+            except BaseException:
+                for held in self._gathering.abandon(work):
+                    self._let_go(held)
+                raise
+            if self._gathering.waits(work):
+                self._stopping.wait(min(self._ports.clock.monotonic() - began, GATHER_SECONDS))
+            work = self._gathering.next(work)
 
     def _handle(self, work: Work) -> None:
         batch = work.batch

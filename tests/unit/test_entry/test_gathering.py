@@ -40,7 +40,9 @@ def test_what_comes_meanwhile_is_one_piece_of_work_afterwards() -> None:
     gathering = Gathering()
     first = work("x", "1")
     assert gathering.begin(first)
+    assert not gathering.waits(first)
     assert not gathering.begin(work("x", "2"))
+    assert gathering.waits(first)
     assert not gathering.begin(work("x", "3"))
     assert gathering.begin(work("y", "4")), "another execution waits for nobody"
     more = gathering.next(first)
@@ -52,6 +54,15 @@ def test_what_comes_meanwhile_is_one_piece_of_work_afterwards() -> None:
     assert last is not None
     assert gathering.next(last) is None
     assert gathering.begin(work("x", "6"))
+
+
+def test_what_a_thread_that_dies_leaves_is_given_back_and_others_go_on() -> None:
+    gathering = Gathering()
+    one = work("x")
+    assert gathering.begin(one)
+    assert not gathering.begin(work("x", "2"))
+    assert [keys(held) for held in gathering.abandon(one)] == [["2"]]
+    assert gathering.begin(work("x", "3"))
 
 
 @pytest.mark.parametrize("other", ["steps", "dead", "unreadable"])
