@@ -101,15 +101,14 @@ class Schedules:
                 )
                 if wanted.source == "code":
                     new = replace(new, paused=known.paused)
-            if known == new or self._write(new, version):
-                break
-        if known is None or (known.cron, known.timezone, known.paused) != (
-            new.cron,
-            new.timezone,
-            new.paused,
-        ):
-            self._arm(new)
-        return new
+            if known == new:
+                return new
+            # The timer first: were it the other way round, one that could not be set would never be set again, for the
+            # record says that all is done. A tick of what the record does not say yet is dropped.
+            if _armed(known) != _armed(new):
+                self._arm(new)
+            if self._write(new, version):
+                return new
 
     def pause(self, workflow: str, key: str, *, paused: bool = True) -> ScheduleRecord:
         """Skip ticks until it is resumed (`paused=False`)."""
@@ -118,8 +117,11 @@ class Schedules:
             if known is None:
                 raise NotFound(f"there is no schedule {workflow}:{key} in project {self._project!r}")
             new = replace(known, paused=paused)
-            if known == new or self._write(new, version):
+            if not paused:
                 self._arm(new)
+            if known == new or self._write(new, version):
+                if paused:  # a tick meanwhile is skipped by what the record says
+                    self._arm(new)
                 return new
 
     def delete(self, workflow: str, key: str) -> bool:
@@ -180,6 +182,11 @@ class Schedules:
         data = {"v": FORMAT, **asdict(schedule)}
         key = self._key(schedule.workflow, schedule.key)
         return self._ports.records.write(Put(key, json.dumps(data, ensure_ascii=False), expect=version))
+
+
+def _armed(schedule: ScheduleRecord | None) -> tuple[str, str, bool] | None:
+    """What its timer depends on."""
+    return None if schedule is None else (schedule.cron, schedule.timezone, schedule.paused)
 
 
 def _decode(text: str) -> ScheduleRecord:

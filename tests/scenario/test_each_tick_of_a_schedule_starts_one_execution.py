@@ -1,15 +1,24 @@
 """Schedules: every tick once, with the time it was due; pause, overlap and the clock change as they are described."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from polos import InvalidSchedule, NotFound, SchedulePayload, WorkflowContext, workflow
-from polos.runtime.schedules import apply_code
+from polos.errors import TryAgain
+from polos.runtime.schedules import ScheduleRecord, Schedules, apply_code
 from polos.testing.harness import Harness
 from polos.testing.local import MemoryHarness, SqliteHarness
 from support.outcomes import of
 from support.scenario import did, effects
+
+
+class Refusing:
+    """Timers that are throttled."""
+
+    def repeat(self, name: str, **_: str) -> None:
+        raise TryAgain(f"{name}: too many requests")
 
 
 def work(what: str) -> None:
@@ -158,3 +167,26 @@ def test_one_bad_schedule_does_not_stop_the_others(world: Harness) -> None:
     world.redeploy("long-report")
     world.advance(3700)
     assert len(payloads(world)) == 1
+
+
+def test_what_could_not_be_set_is_set_when_it_is_asked_for_again(world: Harness) -> None:
+    ports = world.service.ports
+    refusing = Schedules(replace(ports, timers=Refusing()), "test")
+    record = ScheduleRecord("tick-report", "global", "0 * * * *", "UTC")
+    to_the_hour(world)
+    with pytest.raises(TryAgain):
+        refusing.put(record)
+    create(world, "tick-report", "0 * * * *")
+    with pytest.raises(TryAgain):
+        refusing.put(replace(record, cron="0,30 * * * *"))
+    world.advance(3700)
+    assert len(payloads(world)) == 1, "the change was not made"
+    create(world, "tick-report", "0,30 * * * *")
+    world.advance(3600)
+    assert len(payloads(world)) == 3
+    world.service.schedule_action("pause", workflow="tick-report", key="global")
+    with pytest.raises(TryAgain):
+        refusing.pause("tick-report", "global", paused=False)
+    world.service.schedule_action("resume", workflow="tick-report", key="global")
+    world.advance(3600)
+    assert len(payloads(world)) == 5
