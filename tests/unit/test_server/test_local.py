@@ -127,6 +127,52 @@ def test_a_browsers_page_of_another_origin_is_refused(http: httpx.Client) -> Non
     assert http.get("/v1/events", params={"topic": "forged"}).json()["events"] == []
 
 
+def test_a_browser_signs_in_where_a_key_is_needed(embedded: Embedded) -> None:
+    with serve(embedded, port=0, local_mode=False) as server, httpx.Client(base_url=server.url) as browser:
+        assert browser.get("/").headers["content-type"].startswith("text/html")
+        key = server.api.keys.create("test", Role.RUN)[1]
+        ours = {"origin": server.url, "sec-fetch-site": "same-origin"}
+        told = browser.post("/v1/browser/session", json={"api_key": key}, headers=ours)
+        cookie = told.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert "Secure" not in cookie  # it would be kept by no browser here
+        body = {"topic": "seated", "events": [{"data": 1}]}
+        assert browser.post("/v1/events", json=body, headers=ours).status_code == 403
+        word = {**ours, "polos-csrf": told.json()["csrf"]}
+        assert browser.post("/v1/events", json=body, headers=word).status_code == 201
+        elsewhere = {**word, "origin": server.url.replace("127.0.0.1", "evil.example")}
+        assert browser.post("/v1/events", json=body, headers=elsewhere).status_code == 403
+
+
+def test_a_page_of_another_origin_gets_nothing_done_whatever_it_says_it_sends(http: httpx.Client) -> None:
+    text = json.dumps({"topic": "simple", "events": [{"data": 1}]})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        # What browsers send to anywhere without asking first; the second as old ones do, which say no origin.
+        for headers in ({"origin": "http://evil.example"}, {}):
+            sent = {**headers, "content-type": kind} if kind else headers
+            assert http.post("/v1/events", content=text, headers=sent).status_code in (403, 415)
+    assert http.get("/v1/events", params={"topic": "simple"}).json()["events"] == []
+
+
+def test_a_name_that_was_made_to_lead_here_reads_and_signs_in_nothing(http: httpx.Client) -> None:
+    for host in (
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:80@evil.example",
+    ):
+        for path in ("/v1/executions", "/v1/browser/session", "/v1/definitions"):
+            assert http.get(path, headers={"host": host}).status_code in (400, 403)
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(http: httpx.Client) -> None:
+    tag = http.get("/").headers["etag"]
+    again = http.get("/", headers={"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert http.get("/health").status_code == 200  # on the same connection
+
+
 def test_a_forwarded_identity_is_not_believed(embedded: Embedded) -> None:
     with serve(embedded, port=0, local_mode=False) as server:
         headers = {"x-amzn-request-context": json.dumps({"authorizer": {"iam": {"userArn": "arn:x"}}})}
