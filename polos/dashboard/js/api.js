@@ -1,0 +1,115 @@
+// The HTTP API. The session is a cookie that no script can read; whatever acts carries the session's CSRF token too.
+// Errors are problem details (RFC 9457), thrown as ApiError.
+
+export class ApiError extends Error {
+  constructor(status, problem = {}) {
+    super(problem.detail || problem.title || `the server answered ${status}`);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = problem.code ?? "";
+    this.problems = problem.problems ?? [];
+    this.requestId = problem.request_id ?? "";
+  }
+}
+
+const SESSION = "/v1/browser/session";
+
+let session = null;
+const listeners = new Set();
+
+/** Called with the session, or null, whenever that changes. */
+export function onSession(listener) {
+  listeners.add(listener);
+}
+
+function settle(found) {
+  session = found;
+  for (const listener of listeners) listener(found);
+  return found;
+}
+
+/** Ask who this browser is; null: nobody, a key is needed. */
+export async function openSession() {
+  try {
+    return settle(await request("GET", SESSION));
+  } catch (error) {
+    if (error.status === 401) return settle(null);
+    throw error;
+  }
+}
+
+/** Give a key once; the server keeps a short-lived session for it. The key is not kept here. */
+export async function signIn(key) {
+  return settle(await request("POST", SESSION, {body: {api_key: key}}));
+}
+
+/** End the session. */
+export async function signOut() {
+  await del(SESSION);
+  settle(null);
+}
+
+export const currentSession = () => session;
+
+export const get = (path, query, {signal} = {}) => request("GET", path, {query, signal});
+export const post = (path, body = undefined, {query, signal} = {}) => request("POST", path, {body, query, signal});
+export const put = (path, body) => request("PUT", path, {body});
+export const del = (path, query) => request("DELETE", path, {query});
+
+async function request(method, path, {query, body, signal} = {}) {
+  const safe = method === "GET";
+  const sent = {Accept: "application/json"};
+  if (!safe && session?.csrf) sent["Polos-CSRF"] = session.csrf;
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(path + search(query), {
+      method,
+      headers: sent,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, {detail: "The server cannot be reached. Is it running?"});
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const error = new ApiError(answer.status, await problemOf(answer));
+  if (error.status === 401 && path !== SESSION) settle(null);
+  throw error;
+}
+
+async function problemOf(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    return {};
+  }
+}
+
+function search(query) {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null && one !== "") params.append(name, String(one));
+    }
+  }
+  const text = params.toString();
+  return text ? `?${text}` : "";
+}
+
+/** The path of an execution. */
+export const ofExecution = (id, ...rest) => ["/v1/executions", encodeURIComponent(id), ...rest].join("/");
+
+let definitions = null;
+
+/** What can be started; asked for once, and again with `fresh`. */
+export async function allDefinitions({fresh = false} = {}) {
+  if (!definitions || fresh) {
+    definitions = get("/v1/definitions").then((page) => page.definitions);
+    definitions.catch(() => (definitions = null));
+  }
+  return definitions;
+}

@@ -1,0 +1,200 @@
+// The frame around every page: navigation, the live switch, the theme, who is signed in; and which page is shown.
+
+import {currentSession, onSession, openSession, signIn, signOut} from "./api.js";
+import {fill, h, icon, toast} from "./dom.js";
+import {help, pageKeys, startKeys} from "./keys.js";
+import {live} from "./live.js";
+import {failure, labelled, loading, refreshTimes} from "./parts.js";
+import {here} from "./router.js";
+import {Scope} from "./scope.js";
+
+const NAVIGATION = [
+  ["executions", "Executions", "list"],
+  ["start", "Start", "play"],
+  ["approvals", "Approvals", "inbox"],
+  ["agents", "Agents", "agent"],
+  ["sessions", "Sessions", "chat"],
+  ["queues", "Queues", "queue"],
+  ["schedules", "Schedules", "clock"],
+  ["events", "Events", "event"],
+  ["cost", "Cost", "cost"],
+];
+
+const PAGES = {
+  executions: ({parts}) => (parts.length > 1 ? import("./pages/execution.js") : import("./pages/executions.js")),
+  start: () => import("./pages/start.js"),
+  approvals: () => import("./pages/approvals.js"),
+  agents: ({parts}) => (parts.length > 1 ? import("./pages/chat.js") : import("./pages/agents.js")),
+  sessions: () => import("./pages/sessions.js"),
+  queues: () => import("./pages/queues.js"),
+  schedules: () => import("./pages/schedules.js"),
+  events: () => import("./pages/events.js"),
+  cost: () => import("./pages/cost.js"),
+};
+
+const outlet = h("main", {id: "main", tabindex: "-1"});
+const nav = h("nav", {id: "nav", "aria-label": "Main"});
+const liveButton = h("button.live", {type: "button", on: {click: () => live.toggle()}});
+const themeButton = h("button.plain.icon-only", {type: "button", on: {click: nextTheme}});
+const who = h("div.who");
+
+const RENEW = 20 * 60_000;
+
+let shown = {path: null, scope: new Scope(), page: null};
+
+function frame() {
+  const menu = h("button.plain.icon-only.menu", {type: "button", "aria-label": "Menu", "aria-expanded": "false", "aria-controls": "nav", on: {click: () => toggleMenu()}}, icon("menu"));
+  fill(document.getElementById("app"),
+    h("header.bar", menu, h("a.brand", {href: "#/executions", "aria-label": "Polos"}, h("img", {src: "icon.svg", alt: "", width: "22", height: "22"}), h("span", "polos")),
+      h("div.bar-aside", liveButton, h("button.plain.icon-only", {type: "button", "aria-label": "Keyboard help", title: "Keyboard (?)", on: {click: help}}, icon("help")), themeButton)),
+    h("div.side", nav, who), outlet);
+  document.querySelector("[data-skip]").addEventListener("click", (event) => {
+    event.preventDefault(); // the address is a route
+    outlet.focus();
+  });
+}
+
+function toggleMenu(open = !document.body.classList.contains("menu-open")) {
+  document.body.classList.toggle("menu-open", open);
+  document.querySelector(".menu").setAttribute("aria-expanded", String(open));
+}
+
+function drawNavigation(current) {
+  fill(nav, h("ul", NAVIGATION.map(([path, text, sign]) =>
+    h("li", h("a", {href: `#/${path}`, "aria-current": path === current ? "page" : null}, icon(sign), text)))));
+}
+
+function drawLive() {
+  const state = live.paused ? "paused" : live.busy ? "on" : "idle";
+  liveButton.className = `live ${state}`;
+  liveButton.setAttribute("aria-pressed", String(!live.paused));
+  liveButton.title = live.paused ? "Live is paused: nothing is asked of the server (p)" : state === "on" ? "This page follows what happens (p)" : "Nothing on this page changes any more (p)";
+  fill(liveButton, h("span.dot", {"aria-hidden": "true"}), live.paused ? "Paused" : "Live");
+}
+
+// --- theme ---------------------------------------------------------------------------------------------------------
+
+const THEMES = {auto: ["auto", "as the system"], light: ["sun", "light"], dark: ["moon", "dark"]};
+
+function theme() {
+  return document.documentElement.dataset.theme ?? "auto";
+}
+
+function nextTheme() {
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(theme()) + 1) % names.length];
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("polos.theme", next);
+  } catch {
+    // Without storage it is forgotten with the page.
+  }
+  drawTheme();
+}
+
+function drawTheme() {
+  const [sign, text] = THEMES[theme()];
+  themeButton.setAttribute("aria-label", `Theme: ${text}`);
+  themeButton.title = `Theme: ${text}`;
+  fill(themeButton, icon(sign));
+}
+
+// --- who ------------------------------------------------------------------------------------------------------------
+
+function drawWho(session) {
+  if (!session) {
+    fill(who);
+    return;
+  }
+  const local = session.how === "local";
+  fill(who, h("div", h("span.faint", "project "), h("strong", session.project)),
+    h("div.faint", `${session.role}${local ? ", on this machine" : ""}`),
+    local ? null : h("button.plain", {type: "button", on: {click: () => signOut().catch((error) => toast(error.message, {kind: "error"}))}}, "Sign out"));
+}
+
+function askForKey() {
+  shown.scope.leave();
+  shown = {path: null, scope: new Scope(), page: null};
+  document.title = "Sign in · Polos";
+  const key = h("input", {type: "password", name: "key", autocomplete: "off", spellcheck: "false", required: true, placeholder: "polos_…"});
+  const wrong = h("div", {"aria-live": "assertive"});
+  const form = h("form.sign-in.card", h("h1", {tabindex: "-1"}, "Sign in"),
+    h("p", "Give an API key of the project. The browser keeps a short-lived session instead of it."),
+    labelled("API key", key, {hint: "polos keys create --role run"}), wrong, h("button.primary", {type: "submit"}, "Sign in"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      if (await signIn(key.value.trim())) route();
+    } catch (error) {
+      fill(wrong, h("p.wrong", error.message));
+    }
+  });
+  fill(outlet, form);
+  key.focus();
+}
+
+// --- pages -----------------------------------------------------------------------------------------------------------
+
+async function route() {
+  const place = here();
+  if (!place.parts.length) {
+    location.replace("#/executions");
+    return;
+  }
+  toggleMenu(false);
+  const path = place.parts.join("/");
+  if (shown.path === path && shown.page?.update) {
+    shown.page.update(place.query);
+    return;
+  }
+  const first = shown.path === null;
+  shown.scope.leave();
+  const scope = new Scope();
+  shown = {path, scope, page: null};
+  pageKeys({});
+  drawNavigation(place.parts[0]);
+  fill(outlet, loading());
+  const load = PAGES[place.parts[0]];
+  if (!load) {
+    fill(outlet, failure({status: 404, message: `There is no page ${path}.`}));
+    return;
+  }
+  try {
+    const module = await load(place);
+    if (scope.left) return;
+    const page = await module.show({...place, outlet, scope});
+    if (scope.left) return;
+    shown.page = page ?? {};
+    pageKeys(page?.keys);
+  } catch (error) {
+    if (error.name === "AbortError" || scope.left) return;
+    if (error.status === 401) askForKey();
+    else fill(outlet, failure(error, {retry: () => { shown.path = null; route(); }}));
+  }
+  if (!first) outlet.querySelector("h1")?.focus({preventScroll: true});
+  scrollTo(0, 0);
+}
+
+frame();
+drawLive();
+drawTheme();
+drawNavigation(here().parts[0]);
+startKeys();
+live.addEventListener("change", drawLive);
+onSession((session) => {
+  drawWho(session);
+  if (!session) askForKey();
+});
+addEventListener("hashchange", route);
+setInterval(() => live.on && refreshTimes(), 1000);
+setInterval(() => live.on && currentSession()?.csrf && openSession().catch(() => {}), RENEW); // it ends by itself after an hour
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.name === "AbortError") event.preventDefault();
+  else if (event.reason?.status !== undefined) {
+    event.preventDefault();
+    if (event.reason.status !== 401) toast(event.reason.message, {kind: "error"});
+  }
+});
+openSession().catch((error) => toast(error.message, {kind: "error"}));
+route();

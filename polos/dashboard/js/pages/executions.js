@@ -1,0 +1,175 @@
+// The list of executions: filters in the address, pages by cursor. Only the newest page is live.
+
+import {allDefinitions, get} from "../api.js";
+import {fill, h, icon} from "../dom.js";
+import {exactly, duration, ms, span} from "../format.js";
+import {rowKeys} from "../keys.js";
+import {empty, executionLink, failure, loading, pageHead, status, time} from "../parts.js";
+import {go, here, to, withQuery} from "../router.js";
+import {table} from "../rows.js";
+
+const STATUSES = ["running", "waiting", "queued", "failed", "completed", "stalled", "paused", "cancelled", "timed_out", "continued"];
+const SPANS = [["", "any time"], ["15", "15 minutes"], ["60", "1 hour"], ["1440", "24 hours"], ["10080", "7 days"]];
+const LIMIT = 50;
+const FILTERS = ["status", "workflow_id", "id_prefix", "session_id", "user_id", "root_execution_id", "attribute", "roots_only"];
+
+const COLUMNS = [
+  {title: "Status", cls: "c-status"},
+  {title: "Workflow", cls: "c-workflow"},
+  {title: "Execution", cls: "c-id"},
+  {title: "Started", cls: "c-time"},
+  {title: "Duration", cls: "c-number"},
+  {title: "About", cls: "c-about"},
+];
+
+export async function show({outlet, scope, query}) {
+  const page = new List(scope);
+  fill(outlet, page.element);
+  await page.look(query);
+  return {update: (next) => page.look(next)};
+}
+
+class List {
+  #scope;
+  #watch = null;
+  #table = table("Executions, newest first", COLUMNS, {row: cells, key: (one) => one.id, cls: "executions"});
+  #bar = h("div.filters", {role: "search", "aria-label": "Filter executions"});
+  #content = h("div", {on: {keydown: rowKeys}});
+  #foot = h("nav.pager", {"aria-label": "Pages"});
+  #trail = []; // the cursors of the pages before this one
+
+  constructor(scope) {
+    this.#scope = scope;
+    this.element = h("div.page", pageHead("Executions", h("a.button.primary", {href: "#/start"}, icon("plus"), "Start")), this.#bar, this.#content, this.#foot);
+  }
+
+  async look(query) {
+    this.#watch?.();
+    this.#drawFilters(query);
+    if (!this.#table.element.isConnected) fill(this.#content, loading("Loading executions"));
+    try {
+      this.#draw(await this.#page(query, this.#scope.signal), query);
+    } catch (error) {
+      if (error.name === "AbortError" || error.status === 401) throw error;
+      fill(this.#content, failure(error, {retry: () => this.look(query)}));
+      return;
+    }
+    if (!query.get("cursor")) {
+      this.#watch = this.#scope.watch(async (signal) => this.#draw(await this.#page(query, signal), query), {every: 2000, slowest: 10_000});
+    }
+  }
+
+  #page(query, signal) {
+    const asked = {limit: LIMIT, cursor: query.get("cursor")};
+    for (const name of FILTERS) asked[name] = query.getAll(name);
+    const minutes = Number(query.get("within"));
+    if (minutes > 0) asked.created_after = new Date(Date.now() - minutes * 60_000).toISOString();
+    return get("/v1/executions", asked, {signal});
+  }
+
+  #draw(page, query) {
+    const news = this.#table.update(page.executions);
+    if (page.executions.length) {
+      if (!this.#table.element.isConnected) fill(this.#content, this.#table.element);
+    } else fill(this.#content, nothing(query, page.next_cursor));
+    this.#drawPager(page, query);
+    return news;
+  }
+
+  #drawPager(page, query) {
+    const cursor = query.get("cursor");
+    const older = page.next_cursor && to(["executions"], {...all(query), cursor: page.next_cursor});
+    const shown = JSON.stringify([cursor, older ? 1 : 0, page.executions.length]);
+    const link = this.#foot.querySelector("[data-older]");
+    if (this.#foot.dataset.shown === shown) { // the same but for where the next page begins
+      if (link && older) link.setAttribute("href", older);
+      return;
+    }
+    this.#foot.dataset.shown = shown;
+    fill(this.#foot,
+      cursor ? h("a.button", {href: to(["executions"], {...all(query), cursor: null})}, "Newest") : null,
+      cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null,
+      h("span.faint", page.executions.length ? `${page.executions.length} shown${cursor ? ", not live" : ""}` : ""),
+      older ? h("a.button", {href: older, dataset: {older: ""}}, "Older") : null);
+  }
+
+  async #drawFilters(query) {
+    const chosen = query.get("status") ?? "";
+    const chip = (value, text) => h("a.chip", {href: withQuery({status: value, cursor: null}), "aria-current": chosen === value ? "true" : null, dataset: {key: `status-${value}`}}, value ? status(value) : text);
+    const workflow = h("select", {"aria-label": "Workflow", dataset: {key: "workflow"}, on: {change: () => go(withQuery({workflow_id: workflow.value, cursor: null}))}});
+    const within = h("select", {"aria-label": "Started within", dataset: {key: "within"}, on: {change: () => go(withQuery({within: within.value, cursor: null}))}},
+      SPANS.map(([value, text]) => h("option", {value, selected: (query.get("within") ?? "") === value}, text)));
+    const search = h("input", {type: "search", dataset: {search: "", key: "search"}, "aria-label": "Id, or name=value of an attribute", placeholder: "id, session:…, user:…, attribute=value", spellcheck: "false", autocomplete: "off"});
+    const roots = h("input", {type: "checkbox", checked: query.get("roots_only") === "true", dataset: {key: "roots"}, on: {change: () => go(withQuery({roots_only: roots.checked ? "true" : null, cursor: null}))}});
+    const form = h("form.search", {on: {submit: (event) => { event.preventDefault(); searched(search.value.trim()); }}}, search);
+    fill(this.#bar, h("div.chips", {role: "group", "aria-label": "Status"}, chip("", "All"), STATUSES.map((one) => chip(one))),
+      h("div.filter-row", form, workflow, within, h("label.check", roots, "without children"), removable(query)));
+    const wanted = query.get("workflow_id") ?? "";
+    const draw = (ids) => fill(workflow, h("option", {value: ""}, "all workflows"), ids.map((id) => h("option", {value: id, selected: id === wanted}, id)));
+    draw(wanted ? [wanted] : []);
+    try {
+      const ids = (await allDefinitions()).map((one) => one.id);
+      draw(ids.includes(wanted) || !wanted ? ids : [wanted, ...ids]);
+    } catch {
+      // The list works without; the box then knows only what was chosen.
+    }
+  }
+}
+
+function all(query) {
+  const found = {};
+  for (const name of new Set(query.keys())) found[name] = query.getAll(name);
+  return found;
+}
+
+/** What was typed: an attribute, a session, a user, or an id or its beginning. */
+function searched(text) {
+  const [name, value] = text.split(/[:=](.*)/s);
+  if (!text) go(withQuery({id_prefix: null, cursor: null}));
+  else if (text.includes("=")) go(withQuery({attribute: [...here().query.getAll("attribute"), text], cursor: null}));
+  else if (name === "session" && value) go(withQuery({session_id: value, cursor: null}));
+  else if (name === "user" && value) go(withQuery({user_id: value, cursor: null}));
+  else if (/^[0-9a-z]{26}$/.test(text)) go(to(["executions", text]));
+  else go(withQuery({id_prefix: text, cursor: null}));
+}
+
+/** Filters that have no control of their own, each with a way to take it away. */
+function removable(query) {
+  const chip = (text, changes) => h("a.tag", {href: withQuery({...changes, cursor: null}), "aria-label": `Remove the filter ${text}`}, text, icon("close"));
+  const attributes = query.getAll("attribute");
+  return [
+    ...["id_prefix", "session_id", "user_id", "root_execution_id"].filter((name) => query.get(name)).map((name) => chip(`${LABELS[name]} ${query.get(name)}`, {[name]: null})),
+    ...attributes.map((one) => chip(one, {attribute: attributes.filter((other) => other !== one)})),
+  ];
+}
+
+const LABELS = {id_prefix: "id begins with", session_id: "session", user_id: "user", root_execution_id: "run of"};
+
+function nothing(query, following) {
+  const filtered = [...query.keys()].some((name) => name !== "cursor");
+  if (following) return empty("None on this page", h("p", "There may be some further back: look at older ones."));
+  return filtered
+    ? empty("No execution fits these filters", h("a.button", {href: "#/executions"}, "Show all"))
+    : empty("Nothing has run yet", h("p", "Start a workflow here, or from the command line:"), h("code", "polos run app.py:workflow"));
+}
+
+function cells(one) {
+  const ended = one.ended ? one.completed_at : null;
+  return [
+    status(one.status),
+    h("span.workflow", one.parent_execution_id ? h("span.child-mark", {title: `Started by ${one.parent_execution_id}`}, "↳") : null,
+      h("span.name", {title: one.workflow_id}, one.workflow_id), one.kind !== "workflow" ? h("span.kind", one.kind) : null),
+    executionLink(one.id, {dataset: {row: "", key: one.id}}),
+    time(one.started_at ?? one.created_at),
+    took(one, ended),
+    h("span.about", one.error_message ? h("span.wrong.clip", {title: one.error_message}, one.error_message) : null,
+      Object.entries(one.attributes).map(([name, value]) => h("span.tag.clip", {title: `${name}=${value}`}, `${name}=${value}`)),
+      one.session_id ? h("span.tag.clip", {title: `session ${one.session_id}`}, `session ${one.session_id}`) : null),
+  ];
+}
+
+function took(one, ended) {
+  if (!one.started_at) return h("span.faint", "–");
+  const text = duration(span(one.started_at, ended, ms(one.updated_at)));
+  return one.ended ? text : h("span.growing", {title: `so far, as of ${exactly(one.updated_at)}`}, text);
+}
