@@ -102,7 +102,7 @@ def test_every_block_is_run_in_a_way_that_is_known() -> None:
     languages = {
         block.language for page in PAGES for block in snippets.blocks(page, *snippets.languages(page))
     }
-    assert languages <= {"python", "text", "bash", "json"}
+    assert languages <= {"python", "text", "bash", "json", "toml", "yaml"}
 
 
 def started(arguments: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
