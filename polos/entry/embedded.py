@@ -73,7 +73,7 @@ class Embedded:
         )
         self.service = Service(self.host, project, new_id=new_execution_id)
         self._ends = Ends(self.service, version=self.store.database.data_version, check=self._check)
-        self._swept = self._purged = time.monotonic()
+        self._swept, self._purged = time.monotonic(), -PURGE_SECONDS
         self._worker = self._new_pool(threads) if work else None
         if self._worker is not None:
             self.store.announce()
@@ -83,7 +83,9 @@ class Embedded:
 
     def _new_pool(self, threads: int) -> WorkerPool:
         chores = (self.store.recover, self.store.timers.fire_due, self._sweep, self._purge)
-        return WorkerPool(Engine(self.host), threads=threads, chores=chores, dismiss=self.store.queue.dismiss)
+        return WorkerPool(
+            Engine(self.host), threads=threads, chores=chores, dismiss=self.store.queue.dismiss, gives_up=True
+        )
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP_SECONDS:

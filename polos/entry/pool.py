@@ -34,6 +34,7 @@ class WorkerPool:
 
     `chores` are called about once a second from one thread: recovering claims of dead workers, firing timers,
     sweeping. What a chore raises is logged, and it is called again. `dismiss` makes a waiting `receive` return.
+    `gives_up`: see `Intake`.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class WorkerPool:
         chores: Sequence[Callable[[], object]] = (),
         poll: float = POLL_SECONDS,
         dismiss: Callable[[], object] = lambda: None,
+        gives_up: bool = False,
     ) -> None:
         self._engine = engine
-        self._intake = Intake(engine)
+        self._intake = Intake(engine, gives_up=gives_up)
         self._ports: Ports = engine.host.ports
         self._foreign = Foreign(engine.host.ports.queue, engine.host.registry)
         self._heartbeat = Heartbeat()
@@ -142,7 +144,7 @@ class WorkerPool:
         return lease
 
     def _give_up_or_rest(self, error: PolosError) -> None:
-        if isinstance(error, StoreError) and not isinstance(error, TryAgain) and not self._stopping.is_set():
+        if isinstance(error, StoreError) and _is_broken(error) and not self._stopping.is_set():
             log.error("the store cannot be used, this worker stops: %s", error)
             self.broken = error
             self._stopping.set()
@@ -176,8 +178,11 @@ class WorkerPool:
                 self._ports.queue.delete(batch.deliveries)
             else:
                 self._back_off(batch)
-        except PolosError:
-            log.exception("a message could not be acknowledged; it will come again")
+        except PolosError as error:
+            if _is_broken(error):
+                self._give_up_or_rest(error)
+            else:
+                log.exception("a message could not be acknowledged; it will come again")
         finally:
             self._let_go(work)
 
@@ -200,3 +205,8 @@ class WorkerPool:
                     log.exception("a chore of the worker failed; it is tried again")
             if self._stopping.wait(self._poll):
                 return
+
+
+def _is_broken(error: PolosError) -> bool:
+    """Whether the store cannot be used any more."""
+    return isinstance(error, StoreError) and not isinstance(error, TryAgain)

@@ -42,10 +42,15 @@ class Batch:
 
 
 class Intake:
-    """Turns deliveries into batches, and handles a batch."""
+    """Turns deliveries into batches, and handles a batch.
 
-    def __init__(self, engine: Engine) -> None:
+    `gives_up`: what makes the store unusable is raised, and not taken for a fault of the message at hand. For a store
+    that belongs to this process: it would run the same step again and again, and record none of it.
+    """
+
+    def __init__(self, engine: Engine, *, gives_up: bool = False) -> None:
         self._engine = engine
+        self._gives_up = gives_up
 
     def batches(self, deliveries: Sequence[Delivery], *, dead: bool = False) -> list[Batch]:
         """News and steps of one execution together; starts, dead letters and what cannot be read each alone."""
@@ -79,7 +84,11 @@ class Intake:
             return Batch((), (delivery,))
 
     def handle(self, batch: Batch, lease: Lease) -> bool:
-        """Handle one batch. True: its deliveries may be acknowledged. `LeaseLost` is False too: they are not ours."""
+        """Handle one batch. True: its deliveries may be acknowledged. `LeaseLost` is False too: they are not ours.
+
+        Raises:
+            StoreError: The store cannot be used, and this intake gives up then.
+        """
         if not batch.messages:
             return not batch.later
         try:
@@ -91,6 +100,8 @@ class Intake:
             log.warning("execution %s: a message is put off: %s", batch.messages[0].execution, error)
             return self._put_off(batch)
         except Exception as error:
+            if self._gives_up and isinstance(error, StoreError):
+                raise
             log.exception("execution %s: a message was not handled", batch.messages[0].execution)
             return batch.dead and self._bury(batch.messages[0], error)
         return True
