@@ -1,5 +1,6 @@
 """What the dashboard shows beside executions: questions, agents, sessions, dead letters, topics, cost, long lists."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from polos import WorkflowContext, tool, workflow
+from polos import PolosClient, WorkflowContext, tool, workflow
 from polos.llm.pricing import Price, Prices
 from polos.runtime.control import Control, Filter
 from polos.runtime.schedules import ScheduleRecord
 from polos.server import costing
 from polos.testing.local import SqliteHarness
 from support.agents import agent
-from support.api import Asker, World
+from support.api import Asker, LambdaTransport, World
 from support.filling import put
 
 CODE = {"changed": False}
@@ -198,6 +199,35 @@ def test_topics_are_listed_without_those_of_runs_and_read_from_their_end(ask: As
     assert [event["sequence_id"] for event in earlier] == [1, 2]
     assert ask("GET", "/v1/events", query={**query, "before": 1}).json["events"] == []
     assert ask("GET", "/v1/events", query={"topic": "none", "before": 0}).json["events"] == []
+
+
+# --- by the client ----------------------------------------------------------------------------------------------------
+
+
+def test_a_client_asks_for_all_of_it(ask: Asker, world: World) -> None:
+    waiting, stalled = start(ask, "facts-ask", {"key": "k"}), start(ask, "facts-change")
+    world.harness.pump()
+    CODE["changed"] = True
+    world.harness.service.kick(stalled)
+    made, _ = agent(["Hello."], prices=_prices())
+    one = start(ask, made.id, {"input": "hi"}, session_id="s")
+    transport = LambdaTransport(world.api.handle, world.harness)
+
+    async def asked() -> None:
+        async with PolosClient("https://api.example.com", ask.key, transport=transport) as client:
+            step = await client.get_step(one, "run:llm:1")
+            assert step["llm"]["response"]["stop_reason"] == "end"
+            assert (await client.get_cost(one))["llm"]["cost"] is not None
+            asking = (await client.list_approvals())["approvals"]
+            assert waiting in [one["execution_id"] for one in asking]
+            assert (await client.list_sessions())["sessions"][0]["session_id"] == "s"
+            assert (await client.get_session(made.id, "s"))["runs"] == 1
+            assert (await client.list_dead_letters())["dead_letters"][0]["execution_id"] == stalled
+            assert (await client.redrive([stalled]))["redriven"] == [stalled]
+            agents = await client.list_executions(kind="agent", roots_only=True, id_prefix=one[:12])
+            assert [found["id"] for found in agents["executions"]] == [one]
+
+    asyncio.run(asked())
 
 
 # --- long lists -------------------------------------------------------------------------------------------------------

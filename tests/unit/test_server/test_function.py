@@ -135,3 +135,18 @@ def test_the_handler_says_what_its_environment_lacks() -> None:
     )
     assert done.returncode != 0
     assert "POLOS_RECORD_TABLE" in done.stderr
+
+
+def test_the_dashboard_is_served_and_a_browser_signs_in(polos_aws: AwsHarness) -> None:
+    function = made(polos_aws)
+    page = asked(polos_aws, function, "GET", "/")
+    assert page["statusCode"] == 200
+    assert page["headers"]["Content-Type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in page["headers"]["Content-Security-Policy"]
+    headers = {"content-type": "application/json"}
+    body = json.dumps({"api_key": function.api.keys.create("test", Role.READ)[1]})
+    told = asked(polos_aws, function, "POST", "/v1/browser/session", headers=headers, body=body)
+    [cookie] = told["cookies"]
+    assert cookie.startswith("__Host-polos_session=")
+    seated = {"cookie": cookie.partition(";")[0]}
+    assert asked(polos_aws, function, "GET", "/v1/executions", headers=seated)["statusCode"] == 200
