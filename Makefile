@@ -8,7 +8,7 @@ JOBS ?= 2
 SYSTEM_PYTHON ?=
 
 # What mypy reads: packages that have Python in them.
-TYPED := polos handlers $(if $(wildcard infra/*.py),infra)
+TYPED := polos handlers examples $(if $(wildcard infra/*.py),infra)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,7 +41,7 @@ smoke: $(VENV)/.installed-dev  ## one stack on an emulated AWS: deployed, used, 
 	$(PY) -m pytest -m e2e tests/e2e/test_smoke.py
 
 docs: $(VENV)/.installed-docs  ## the documentation, as pages in site/
-	$(PY) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 format: $(VENV)/.installed-dev  ## rewrite the code in the project's format, mend what lint can mend
