@@ -82,9 +82,9 @@ def _version(value: bool) -> None:
 
 
 @app.callback(
-    help="Durable workflows and AI agents.\n\nCommands work on the store of this directory, .polos/polos.db, also while "
-    "`polos dev` runs; or on a server, with --api-url or POLOS_API_URL. Results go to stdout, everything else to stderr; "
-    "--json gives data.",
+    help="Durable workflows and AI agents.\n\n"
+    "Commands work on the store of this directory, .polos/polos.db, also while `polos dev` runs; or on a server, with "
+    "--api-url or POLOS_API_URL. Results go to stdout, everything else to stderr; --json gives data.",
     epilog="Exit codes: 0 done; 1 failed, cancelled or timed out; 2 wrong usage or input; 3 store or server cannot be "
     "used; 4 stalled; 5 not ended yet; 130 interrupted. `polos COMMAND --help` tells more.",
 )

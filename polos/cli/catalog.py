@@ -11,6 +11,7 @@ from rich.console import Console
 
 from polos.cli.completing import complete_workflow
 from polos.cli.lazy import group
+from polos.cli.local_client import definitions_here
 from polos.cli.reaching import Reached, asking
 from polos.cli.tables import print_table
 from polos.errors import UnknownWorkflow
@@ -122,7 +123,8 @@ def _show(to: Reached, id: str, kind: str) -> None:
 
 
 def _of_kind(to: Reached, kind: str) -> list[dict[str, Any]]:
-    return [one for one in to.ask(to.client.list_definitions()) if one["kind"] == kind]
+    known = definitions_here() if to.is_local else to.ask(to.client.list_definitions())
+    return [one for one in known if one["kind"] == kind]
 
 
 def _begins(one: Mapping[str, Any]) -> str:

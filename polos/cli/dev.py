@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,7 @@ from polos.entry.embedded_client import EmbeddedClient
 from polos.entry.loading import default_source, named_sources
 from polos.entry.memory import settle_memory
 from polos.entry.reloading import App, Watcher
-from polos.errors import CannotLoad
+from polos.errors import CannotLoad, NotFound
 from polos.ports import Clock
 from polos.runtime.client import set_default
 from polos.runtime.control import Control, Filter
@@ -37,6 +38,7 @@ DRAIN_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 0.05
 """Editors write a file in several steps: when nothing has changed for so long, it is done."""
 MOST_STALLED: Final = 200
+MOST_ENDS: Final = 1000
 
 
 @command
@@ -77,7 +79,8 @@ def dev(
     app = App(_sources(apps), running=running)
     app.load()
     stop = _stopped_by_signals()
-    runtime = Embedded(store, project=project, registry=running)
+    ended: deque[str] = deque(maxlen=MOST_ENDS)
+    runtime = Embedded(store, project=project, registry=running, on_end=ended.append)
     if not os.environ.get("POLOS_API_URL"):  # code that asks the default client means this process
         set_default(lambda: EmbeddedClient(runtime))
     try:
@@ -89,7 +92,7 @@ def dev(
             _wake_stalled(runtime)
             settle_memory()
             teller.ready(server.url, running, runtime.place, watched=len(watcher) if watcher else None)
-            Running(runtime, app, watcher, teller).until(stop)
+            Running(runtime, app, watcher, teller=teller, ended=ended).until(stop)
             teller.tell(
                 "stopping", "stopping: what runs has some seconds to end; a second Ctrl-C ends it now"
             )
@@ -128,12 +131,15 @@ class Teller:
 class Running:
     """The time between the start and the end: looks at the sources, and whether the worker is well."""
 
-    def __init__(self, runtime: Embedded, app: App, watcher: Watcher | None, teller: Teller) -> None:
+    def __init__(
+        self, runtime: Embedded, app: App, watcher: Watcher | None, *, teller: Teller, ended: deque[str]
+    ) -> None:
         self._runtime = runtime
         self._clock: Clock = runtime.host.ports.clock
         self._app = app
         self._watcher = watcher
         self._teller = teller
+        self._ended = ended
         self._stuck = 0
 
     def until(self, stop: threading.Event) -> None:
@@ -142,6 +148,7 @@ class Running:
             if self._runtime.broken:
                 raise self._runtime.broken
             self._tell_of_stuck()
+            self._tell_of_failures()
             if self._watcher and (changed := self._watcher.changed()):
                 while more := self._settled(stop):
                     changed += more
@@ -170,6 +177,27 @@ class Running:
         self._teller.tell(
             "reloaded", text, color=typer.colors.GREEN, changed=names, workflows=ids, seconds=round(took, 3)
         )
+
+    def _tell_of_failures(self) -> None:
+        """Those that nobody else is told of: an execution that another has started fails into that one."""
+        while self._ended:
+            execution = self._ended.popleft()
+            try:
+                meta = self._runtime.service.meta(execution)
+            except NotFound:  # of another project, which this process works for too
+                continue
+            if meta.status in ("failed", "timed_out") and meta.info.parent_execution is None:
+                error = dict(meta.error or {})
+                kind = error.get("cause") or error.get("type") or meta.status
+                text = f"{meta.info.workflow} {meta.status.replace('_', ' ')}: {kind}: {error.get('message', '')}"
+                self._teller.tell(
+                    "failed",
+                    f"{text}\n  polos show {execution}",
+                    color=typer.colors.RED,
+                    workflow=meta.info.workflow,
+                    execution=execution,
+                    error=error,
+                )
 
     def _tell_of_stuck(self) -> None:
         stuck = self._runtime.stuck

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -128,6 +129,9 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             raise
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read has seen enough: `polos list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.OK) from None
         except Exception as error:
             complain(error, verbose=verbose)
             raise typer.Exit(exit_code(error)) from error

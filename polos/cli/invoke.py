@@ -77,7 +77,7 @@ def invoke(
 
 def meant_by(to: Reached, text: str) -> tuple[Definition | str, str | None]:
     """The workflow that a person means, and its source where that was named: a server knows it by its id."""
-    if to.local is not None:
+    if to.is_local:
         return found_here(text)
     if names_code(text):
         raise BadUsage(f"{to.place} has the code: name the workflow by its id, {text.rpartition(':')[2]!r}")

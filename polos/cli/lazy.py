@@ -55,7 +55,7 @@ class LazyGroup(TyperGroup):
         if name in self.homes:
             return name, self.load(name), args[1:]
         if args[0][:1] not in ("-", "") and not ctx.resilient_parsing:
-            near = get_close_matches(args[0], [*self.homes], n=3, cutoff=0.5)
+            near = get_close_matches(args[0], [*self.homes], n=3, cutoff=0.6)
             hint = f" Did you mean {' or '.join(near)}?" if near else " `polos --help` lists them."
             ctx.fail(f"There is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from polos.core.definitions import Definition
+from polos.core.definitions import Definition, registry
 from polos.core.models import ExecutionHandle
 from polos.entry.embedded import Embedded
 from polos.entry.embedded_client import EmbeddedClient, filter_of
@@ -103,21 +103,27 @@ class LocalClient(EmbeddedClient):
 
     async def list_definitions(self) -> list[dict[str, Any]]:
         """What the loaded code defines, with JSON schemas."""
-        from polos.server.routes.definitions import Describing  # noqa: PLC0415 (Powertools: half a second)
-
-        told = Describing(self._desk()).list_definitions()
-        return list(_plain(told)["definitions"])
+        return definitions_here()
 
     async def list_queues(self, concurrency_key: str | None = None) -> list[dict[str, Any]]:
         """The queues that the loaded code knows, and how full they are."""
         from polos.server.routes.queues import Looking  # noqa: PLC0415 (Powertools: half a second)
 
-        told = Looking(self._desk()).list_queues(concurrency_key)
+        told = Looking(_desk(self._project)).list_queues(concurrency_key)
         return list(_plain(told)["queues"])
 
-    def _desk(self) -> Any:
-        """What the handlers of these routes ask a desk for."""
-        return cast(Any, SimpleNamespace(service=self._project))
+
+def definitions_here() -> list[dict[str, Any]]:
+    """What the loaded code defines, as the API tells of it. No store is asked."""
+    from polos.server.routes.definitions import Describing  # noqa: PLC0415 (Powertools: half a second)
+
+    told = Describing(_desk(SimpleNamespace(registry=registry))).list_definitions()
+    return list(_plain(told)["definitions"])
+
+
+def _desk(service: Any) -> Any:
+    """What the handlers of these routes ask a desk for."""
+    return cast(Any, SimpleNamespace(service=service))
 
 
 def _plain(told: BaseModel) -> dict[str, Any]:

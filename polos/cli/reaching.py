@@ -15,6 +15,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
@@ -25,8 +26,9 @@ from polos.cli.local_client import LocalClient
 from polos.cli.options import AnyProject, ApiKey, ApiUrl, App, AsJson, Store, Verbose
 from polos.core.definitions import registry
 from polos.entry.embedded import DEFAULT_STORE, Embedded
+from polos.entry.loading import APP_FILES, default_source, named_sources
 from polos.entry.worker import load_all
-from polos.errors import StoreError
+from polos.errors import CannotLoad, StoreError
 from polos.runtime.http_client import PolosClient
 
 P = ParamSpec("P")
@@ -52,28 +54,44 @@ class Where:
 
 
 class Reached:
-    """A project that was reached, and how the command speaks."""
+    """A project that was reached, and how the command speaks. A store is opened when something is asked of it.
+
+    `work`: this process works on the store.
+    """
 
     def __init__(
-        self,
-        client: PolosClient | LocalClient,
-        where: Where,
-        local: Embedded | None = None,
-        *,
-        as_json: bool = False,
-        verbose: bool = False,
+        self, where: Where, *, work: bool = False, as_json: bool = False, verbose: bool = False
     ) -> None:
-        self.client = client
         self.where = where
-        self.local = local
         self.as_json = as_json
         self.verbose = verbose
+        self._work = work
         self._runner = asyncio.Runner()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a store's file, and not a server."""
+        return not self.where.api_url
+
+    @cached_property
+    def local(self) -> Embedded | None:
+        """The runtime over the store's file; None for a server."""
+        if not self.is_local:
+            return None
+        project = self.where.project or "default"
+        return Embedded(self.where.file, project=project, registry=registry, work=self._work)
+
+    @cached_property
+    def client(self) -> PolosClient | LocalClient:
+        """Who is asked."""
+        if self.local is not None:
+            return LocalClient(self.local)
+        return PolosClient(self.where.api_url, self.where.api_key, self.where.project)
 
     @property
     def place(self) -> str:
         """What it is, for people."""
-        return self.client.api_url if isinstance(self.client, PolosClient) else self.client.place
+        return self.where.api_url or str(self.where.file)
 
     def ask(self, question: Awaitable[T]) -> T:
         """Wait for an answer of the client."""
@@ -103,13 +121,14 @@ class Reached:
 
     def close(self) -> None:
         """Hang up."""
+        client, local = self.__dict__.get("client"), self.__dict__.get("local")
         try:
-            if isinstance(self.client, PolosClient):
-                self._runner.run(self.client.aclose())
+            if isinstance(client, PolosClient):
+                self._runner.run(client.aclose())
         finally:
             self._runner.close()
-            if self.local is not None:
-                self.local.close(drain_seconds=INTERRUPTED_DRAIN)
+            if local is not None:
+                local.close(drain_seconds=INTERRUPTED_DRAIN)
 
 
 @contextmanager
@@ -129,27 +148,30 @@ def reach(
         StoreError: There is no store, and none is made; or it cannot be used.
         CannotLoad: The app.
     """
-    if where.api_url:
-        client = PolosClient(where.api_url, where.api_key, where.project)
-        reached = Reached(client, where, as_json=as_json, verbose=verbose)
-    else:
+    if not where.api_url:
         if code:
-            load_all(where.sources)
-        reached = Reached(*_in_store(where, makes=makes, work=work), as_json=as_json, verbose=verbose)
+            load_app(where.sources)
+        if not makes and not where.file.is_file():
+            raise StoreError(
+                f"there is no store at {where.file} (seen from {Path.cwd()}): nothing has run here. `polos dev APP` or "
+                "`polos run FILE:WORKFLOW` makes one; --store and --api-url name another place"
+            )
+    reached = Reached(where, work=work, as_json=as_json, verbose=verbose)
     try:
         yield reached
     finally:
         reached.close()
 
 
-def _in_store(where: Where, *, makes: bool, work: bool) -> tuple[LocalClient, Where, Embedded]:
-    if not makes and not where.file.is_file():
-        raise StoreError(
-            f"there is no store at {where.file} (seen from {Path.cwd()}): nothing has run here. `polos dev APP` or "
-            "`polos run FILE:WORKFLOW` makes one; --store and --api-url name another place"
+def load_app(sources: Sequence[str]) -> list[str]:
+    """Import the app: what was named, else what POLOS_APP names, else the one in this directory. `CannotLoad`."""
+    if not (sources or default_source() or named_sources(os.environ.get("POLOS_APP") or "")):
+        raise CannotLoad(
+            "the app",
+            f"there is no {', '.join(APP_FILES)} here; name yours with --app or POLOS_APP, or make a new one with "
+            "`polos init`",
         )
-    local = Embedded(where.file, project=where.project or "default", registry=registry, work=work)
-    return LocalClient(local), where, local
+    return load_all(sources)
 
 
 def where_of(ctx: typer.Context, given: Mapping[str, Any]) -> Where:

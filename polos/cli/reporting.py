@@ -88,9 +88,10 @@ def say_what_happened(workflow: str, status: str, stored: Mapping[str, Any]) -> 
         attempts = stored.get("attempts", 1)
         head += f": step {stored['step']!r}" + (f" after {attempts} attempts" if attempts > 1 else "")
     kind = stored.get("cause") or stored.get("type")
-    text = stored.get("message") or status
-    typer.secho(f"{head}: ", fg=typer.colors.RED, nl=False, err=True)
-    typer.echo(f"{kind}: {text}" if kind else text, err=True)
+    text = stored.get("message") or ""
+    said = ": ".join(str(part) for part in (kind, text) if part)
+    typer.secho(head + (": " if said else ""), fg=typer.colors.RED, nl=False, err=True)
+    typer.echo(said, err=True)
 
 
 def end_of(execution: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Exit]:

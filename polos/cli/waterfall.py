@@ -12,9 +12,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, cast
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -26,9 +28,9 @@ from polos.runtime.timeline import Item, Stage, Timeline
 
 LEAST_BAR: Final = 12
 MOST_BAR: Final = 60
-BESIDE: Final = 62
-"""Columns that are not the bar's: name, duration, notes."""
+MOST_NAME: Final = 36
 TRACE_LINES: Final = 6
+_OURS: Final = re.compile(r"[/\\\\]polos[/\\\\](core|runtime|entry|agents|tools|features)[/\\\\]")
 WAITS: Final = ("wait_for", "wait_until", "wait_for_event", "suspend")
 
 
@@ -55,7 +57,9 @@ class Scale:
             first = min(self.width - 1, max(0, self._column(begin)))
             last = min(self.width, max(first + 1, self._column(end)))
             cells[first:last] = [(character, style)] * (last - first)
-        return Text.assemble(*cells)
+        return Text.assemble(
+            *((character * len([*same]), style) for (character, style), same in groupby(cells))
+        )
 
     def _column(self, at: int) -> int:
         return round((at - self.start) * self.width / max(1, self.end - self.start))
@@ -64,23 +68,36 @@ class Scale:
 def waterfall(tree: Tree, now: int, *, width: int, verbose: bool = False) -> RenderableType:
     """The whole picture: what went wrong first, then the execution, then its operations."""
     timeline = tree.timeline
-    bar = max(LEAST_BAR, min(MOST_BAR, width - BESIDE))
-    scale = Scale(timeline.created, timeline.ended or now, bar)
-    table = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
-    table.add_column(overflow="ellipsis", no_wrap=True, max_width=34)
-    table.add_column(no_wrap=True, width=bar)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
-    table.add_row(Text(timeline.workflow, "bold"), scale.bar(_own(timeline, now)), _took(timeline, now), "")
+    rows = [(Text(timeline.workflow, "bold"), _own(timeline, now), _took(timeline, now), "")]
     for depth, item, child in _rows(tree):
         sign, style = SIGNS[item.stage_at(now)]
         name = Text.assemble("  " * depth, (sign, style), " ", name_of(item))
         notes = "  ".join(filter(None, (attempt_of(item), note_of(item, now))))
-        table.add_row(name, scale.bar(_parts(item, child, now)), duration_of(item, now), Text(notes))
+        rows.append((name, _parts(item, child, now), duration_of(item, now), notes))
+    names = min(MOST_NAME, max(name.cell_len for name, *_ in rows))
+    times = max(len(took) for _, _, took, _ in rows)
+    left = width - names - times - 4
+    notes_width = min(left // 2, max(len(note) for *_, note in rows))
+    scale = Scale(timeline.created, timeline.ended or now, max(LEAST_BAR, min(MOST_BAR, left - notes_width)))
+    table = _grid(names, scale.width, times, max(1, notes_width))
+    for name, parts, took, notes in rows:
+        table.add_row(name, scale.bar(parts), took, Text(notes))
     state = timeline.status
     head = Text.assemble((state, STATUS_STYLES.get(state, "cyan")), "  ", headline(timeline, now))
     box = [error_box(timeline, verbose=verbose)] if timeline.error else []
     return Group(*box, head, *_facts(timeline, now), table)
+
+
+def _grid(*widths: int) -> Table:
+    """Columns for name, bar, duration and notes, that keep their widths."""
+    table = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
+    for width, justify, style in zip(
+        widths, ("left", "left", "right", "left"), ("", "", "", "dim"), strict=True
+    ):
+        table.add_column(
+            width=width, no_wrap=True, overflow="ellipsis", justify=cast(Any, justify), style=style
+        )
+    return table
 
 
 def error_box(timeline: Timeline, *, verbose: bool = False) -> Panel:
@@ -105,8 +122,21 @@ def _traceback(timeline: Timeline, error: Mapping[str, Any]) -> list[str]:
     failed = [item.error for item in timeline.items if item.key == error.get("step") and item.error]
     for stored in (*failed, error):
         if stored.get("traceback"):
-            return [line for line in str(stored["traceback"]).splitlines() if line.strip()]
+            return _of_people(str(stored["traceback"]))
     return []
+
+
+def _of_people(trace: str) -> list[str]:
+    """A traceback without the engine's own frames."""
+    kept, ours = [], False
+    for line in trace.splitlines():
+        if line.startswith("  File "):
+            ours = _OURS.search(line) is not None
+        elif not line.startswith("    "):
+            ours = False
+        if line.strip() and not ours:
+            kept.append(line)
+    return kept
 
 
 def _facts(timeline: Timeline, now: int) -> list[Text]:

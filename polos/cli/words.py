@@ -38,6 +38,8 @@ def name_of(item: Item) -> str:
     """The step key, behind its verb unless that is `run`."""
     if item.address == "run:$body":
         return "the workflow's function"
+    if item.address.startswith("$"):  # what was done to the execution: a pause, its end
+        return item.address[1:].partition("#")[0]
     verb = {"run": "", "batch_item": "child "}.get(item.verb, f"{item.verb} ")
     return verb + item.key
 
