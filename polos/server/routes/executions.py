@@ -186,14 +186,18 @@ class Executions:
 
         `since` with `wait` tells what is new as soon as there is something, in one request that is held open.
         """
-        reader = self._desk.reader(execution_id)
+        reader, clock = self._desk.reader(execution_id), self._desk.clock
+        if (
+            since is not None and wait > 0
+        ):  # whoever follows asks again at once, and each look may be a replay
+            clock.sleep(max(0.0, min(self._desk.patience(wait), reader.rest_until - clock.monotonic())))
         before = reader.read()
         story = until(
             reader.read,
             lambda one: (
                 since is None or one.position > since or one.status != before.status or one.ended is not None
             ),
-            self._desk.clock,
+            clock,
             self._desk.patience(wait),
             pauses=TIMELINE_PAUSES,
         )
@@ -205,7 +209,7 @@ class Executions:
         page = new[offset : offset + limit]
         following = offset + limit if offset + limit < len(new) else None
         summaries = views.child_summaries(self._desk.service, [item for _, item in page])
-        now_ms = int(self._desk.clock.now() * 1000)
+        now_ms = int(clock.now() * 1000)
         return views.timeline(story, now_ms, items=page, summaries=summaries, next_offset=following)
 
     def _ended(self, service: Service, execution_id: str, timeout: float) -> Meta:
