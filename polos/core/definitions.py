@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from polos.core.codec import MISSING, Codec, codec_for, parameter_annotation, return_annotation
+from polos.core.naming import check_id, check_name
 from polos.errors import InvalidDefinition, UnknownWorkflow
 
 DEFAULT_QUEUE: Final = "default"
@@ -81,8 +82,7 @@ class Queue:
         return Compute(self.policies, self.environment, self.layers, self.vpc)
 
     def __post_init__(self) -> None:
-        if not self.name or not isinstance(self.name, str):
-            raise InvalidDefinition(f"a queue needs a name, got {self.name!r}")
+        check_id("a queue", self.name)
         if self.concurrency_limit is not None and self.concurrency_limit < 1:
             raise InvalidDefinition(
                 f"queue {self.name!r}: concurrency_limit={self.concurrency_limit}; give 1 or more, or None for no limit"
@@ -151,6 +151,10 @@ class Definition:
     context: Any = None
     compute: Compute = Compute()
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_id(f"a{'n' if self.kind == 'agent' else ''} {self.kind}", self.id)
+        check_name("the topic", self.trigger.topic if self.trigger else None)
 
     @property
     def queue_name(self) -> str:

@@ -19,6 +19,7 @@ from polos.core.failures import failure, step_error
 from polos.core.issued import Answer, Finish, Issued, Rewind, Torn, Where, place, plain
 from polos.core.journal import Entry, Journal, Kind, Outcome
 from polos.core.loop import ReplayLoop
+from polos.core.naming import check_unicode
 from polos.core.operations import Effect, Operation, RunStep
 from polos.core.pausing import Pause, concerns_pausing
 from polos.errors import DuplicateKey, NotAllowedHere, NotStorable, ReplayMismatch
@@ -305,6 +306,8 @@ class Replay:
                 "could not be recorded: call it from the async workflow itself"
             )
         known = self._keys.get(address)
+        if not address.isascii():
+            check_unicode("the key of a step", address)
         if known is not None:
             verb, _, key = address.partition(":")
             raise DuplicateKey(verb, key, place(known), place(where))

@@ -59,7 +59,7 @@ def _continue(turn: Turn, info: StartInfo, end: Entry) -> None:
     )
     partition = names.waiters(info.project, successor.execution)
     for waiter in waiting(turn, info.execution):
-        key = Key(partition, f"{waiter['execution']}|{waiter['address']}")
+        key = Key(partition, names.waiter(waiter["execution"], waiter["address"]))
         turn.ports.records.write(Put(key, json.dumps(waiter)))
     turn.executions.create(successor)
     message = replace(turn.message(MessageKind.START, START), execution=successor.execution)
@@ -98,7 +98,7 @@ def register(turn: Turn, execution: str, address: str) -> Message | None:
     info = StartInfo.from_data(turn.journal.start.extra or {})
     value = json.dumps({"execution": info.execution, "workflow": info.workflow, "address": address})
     partition = names.waiters(info.project, execution)
-    turn.ports.records.write(Put(Key(partition, f"{info.execution}|{address}"), value))
+    turn.ports.records.write(Put(Key(partition, names.waiter(info.execution, address)), value))
     end = _end_of(turn, execution)
     if end is not None and _status(end) is Outcome.CONTINUED:
         return register(turn, cancelling.successor(info.project, execution), address)
@@ -156,5 +156,5 @@ def waiting(turn: Turn, execution: str) -> list[dict[str, Any]]:
 
 def forget(turn: Turn, execution: str, address: str) -> None:
     """Remove a registration that is of no use any more."""
-    key = Key(names.waiters(turn.project, execution), f"{turn.execution}|{address}")
+    key = Key(names.waiters(turn.project, execution), names.waiter(turn.execution, address))
     turn.ports.records.write(Delete(key))

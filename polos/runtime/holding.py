@@ -113,8 +113,8 @@ class Holding:
             "queue": queue.name,
         }
         partition = names.places(info.project, queue.name, None)
-        limit = queue.concurrency_limit or 1
-        return Wish(partition, limit, info.execution, f"{address}@{attempt}", wake, info.priority)
+        limit, what = queue.concurrency_limit or 1, names.short(f"{address}@{attempt}")
+        return Wish(partition, limit, info.execution, what, wake, info.priority)
 
 
 def state_wish(info: StartInfo, what: str) -> Wish:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from polos.core.ids import derived_id
 from polos.ports import Key
 
 NEWS_QUEUE: Final = "$news"
 DEAD_QUEUE: Final = "$dead"
+SHORT: Final = 200
 
 
 def journal(project: str, execution: str) -> str:
@@ -28,6 +30,18 @@ def meta(project: str, execution: str) -> Key:
 def waiters(project: str, execution: str) -> str:
     """The partition of those who wait for an execution's end."""
     return f"{project}|waiters|{execution}"
+
+
+def waiter(execution: str, address: str) -> str:
+    """The sort key under which an operation is registered where it waits."""
+    return f"{execution}|{short(address)}"
+
+
+def short(text: str) -> str:
+    """Text of any length and content as a part of a name: itself, or a digest of it with how it begins."""
+    if len(text) <= SHORT and text.isascii() and "\0" not in text:
+        return text
+    return f"{text[:40].encode('ascii', 'replace').decode().replace(chr(0), '?')}#{derived_id(text)}"
 
 
 def places(project: str, queue: str, concurrency_key: str | None) -> str:

@@ -16,6 +16,7 @@ from polos.core.definitions import Definition, Queue, Registry
 from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, START
 from polos.core.messages import Message, MessageKind
+from polos.core.naming import check_name, check_unicode
 from polos.core.start import StartInfo
 from polos.core.step import encode_payload, run_topic
 from polos.errors import (
@@ -70,6 +71,16 @@ class StartOptions:
 DEFAULT_OPTIONS: Final = StartOptions()
 
 
+def _check_names(options: StartOptions) -> None:
+    check_name("the concurrency_key", options.concurrency_key)
+    check_name("the session_id", options.session)
+    check_name("the user_id", options.user)
+    check_name("the deployment_id", options.deployment)
+    check_unicode("the idempotency_key", options.idempotency_key or "")
+    for name, value in options.attributes.items():
+        check_name("the attribute", f"{name}={value}")
+
+
 class Service:
     """The requests of one project. `new_id(now_ms)` makes ids of executions."""
 
@@ -121,6 +132,7 @@ class Service:
         return info
 
     def _info(self, definition: Definition, payload: str, options: StartOptions) -> StartInfo:
+        _check_names(options)
         now = self._now_ms()
         key = options.idempotency_key
         execution = derived_id(self.project, definition.id, key) if key is not None else self._new_id(now)
@@ -271,6 +283,7 @@ class Service:
 
     def publish(self, topic: str, events: Sequence[tuple[str | None, Any]]) -> list[Event]:
         """Publish (type, data) pairs in order. `NotStorable` if one cannot be stored: then none is published."""
+        check_name("the topic", topic)
         new = [
             NewEvent(self.host.token(), kind or "", plain_json(data, root="data")) for kind, data in events
         ]

@@ -130,11 +130,11 @@ class Topics:
     def register(self, topic: str, execution: str, workflow: str, address: str) -> None:
         """Note that an operation waits for an event of this topic. A repeat does nothing."""
         value = json.dumps({"execution": execution, "workflow": workflow, "address": address})
-        self._ports.records.write(Put(Key(self._partition(topic), f"{execution}|{address}"), value))
+        self._ports.records.write(Put(Key(self._partition(topic), names.waiter(execution, address)), value))
 
     def forget(self, topic: str, execution: str, address: str) -> None:
         """It does not wait any more."""
-        self._ports.records.write(Delete(Key(self._partition(topic), f"{execution}|{address}")))
+        self._ports.records.write(Delete(Key(self._partition(topic), names.waiter(execution, address))))
 
     def waiting(self, topic: str) -> Iterator[dict[str, Any]]:
         """Every registration: execution, workflow and address."""

@@ -248,8 +248,8 @@ def workflow(
         trigger = Trigger(trigger_on_event, batch_size, batch_timeout_seconds)
 
     def register(target: Callable[..., Any]) -> Workflow[Any, Any]:
-        name = id or getattr(target, "__name__", None)
-        if not name:
+        name = getattr(target, "__name__", None) if id is None else id
+        if name is None:
             raise InvalidDefinition(f"{target!r} has no name: give the workflow an id")
         definition = Definition(
             id=name,

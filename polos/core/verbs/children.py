@@ -14,6 +14,7 @@ from polos.core.codec import codec_for
 from polos.core.definitions import Definition, Queue
 from polos.core.ids import derived_id
 from polos.core.models import BatchStepResult, BatchWorkflowInput, ExecutionHandle
+from polos.core.naming import check_name
 from polos.core.operations import (
     CallChild,
     ChildSpec,
@@ -198,6 +199,7 @@ class Children(Verbs):
         if initial_state is not None:
             codec = codec_for(definition.state_schema, root="initial_state")
             state = codec.encode(codec.coerce(initial_state))
+        check_name("the concurrency_key", concurrency_key)
         return ChildSpec(
             execution=derived_id(self._info.project, self._info.execution, *address),
             workflow=definition.id,

@@ -8,6 +8,7 @@ from typing import Any
 
 from polos.core.codec import plain_json
 from polos.core.ids import derived_id
+from polos.core.naming import check_name
 from polos.core.operations import (
     Publish,
     ResumeOther,
@@ -38,6 +39,7 @@ class Telling(Verbs):
         self._publish("publish_workflow_event", key, topic, data=data, event_type=event_type)
 
     def _publish(self, verb: str, key: str, topic: str, *, data: Any, event_type: str | None) -> None:
+        check_name("the topic", topic)
         event_id = derived_id(self._info.project, self._info.execution, verb, key)
         text = plain_json(data, root="data")
         self._replay.effect(

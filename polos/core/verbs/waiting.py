@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, overload
 
 from polos.core.codec import plain_json
 from polos.core.models import EventPayload, ExecutionHandle, Match
+from polos.core.naming import check_name
 from polos.core.operations import (
     AwaitChild,
     AwaitEvent,
@@ -92,6 +93,7 @@ class Waiting(Verbs):
             raise InvalidDefinition(
                 f"ctx.step.wait_for_event({key!r}): since={since!r}; say 'start' or 'now'"
             )
+        check_name("the topic", topic)
         where = where_called()
 
         async def wait() -> EventPayload:
