@@ -43,10 +43,11 @@ class Live extends EventTarget {
 
   /**
    * Look again and again: `look(signal)` answers true if something was new, false if not, "over" if nothing will be.
+   * `long`: the server keeps the request until there is news, so that looks follow each other at `every`.
    * The first look is the caller's own. Gives a function that ends it, with `soon()` for a look right now.
    */
-  watch(look, {every = 2000, slowest = 15000, first = every} = {}) {
-    const job = new Job(look, every, slowest, () => this.#drop(job));
+  watch(look, {every = 2000, slowest = 15000, first = every, long = false} = {}) {
+    const job = new Job(look, {every, slowest, long}, () => this.#drop(job));
     this.#jobs.add(job);
     if (this.on) job.schedule(first);
     this.dispatchEvent(new Event("change"));
@@ -73,10 +74,12 @@ class Job {
   #pause;
   #timer = 0;
   #request = null;
+  #long;
   #over;
 
-  constructor(look, every, slowest, over) {
+  constructor(look, {every, slowest, long}, over) {
     this.#look = look;
+    this.#long = long;
     this.#every = every;
     this.#slowest = slowest;
     this.#pause = every;
@@ -119,8 +122,8 @@ class Job {
       return;
     }
     if (!failed) this.#pause = news ? this.#every : Math.min(this.#slowest, this.#pause * SLOWER);
-    const rest = this.#every > 0 ? 10 * (performance.now() - begun) : 0; // 0: the server keeps the request until there is news
-    this.schedule(failed ? this.#slowest : Math.max(this.#pause, rest));
+    const rest = this.#long ? this.#every : Math.max(this.#pause, 10 * (performance.now() - begun));
+    this.schedule(failed ? this.#slowest : rest);
   }
 }
 
