@@ -18,6 +18,7 @@ from polos.llm.providers.openai_chat import OpenAIChat
 from polos.llm.providers.openai_responses import OpenAIResponses
 from polos.llm.request import ModelRequest, ToolSpec
 from polos.llm.types import user
+from polos.testing.wire.format import Said
 from polos.testing.wire_server import WireServer
 
 WEATHER = ToolSpec(
@@ -90,10 +91,47 @@ AZURE = Subject("azure", "my-deployment", "chat", partial(_chat, "azure"), "AZUR
 OLLAMA = Subject("ollama", "llama3.2", "chat", partial(_chat, "ollama"))
 UNLISTED = Subject("unlisted", "any", "chat", _unlisted)
 
+
+def turns_of_the_model(body: dict[str, object]) -> list[object]:
+    """The assistant's turns of a request, in the provider's own items."""
+    if "input" in body:
+        kinds = [
+            item for item in body["input"] if item.get("type") in {"reasoning", "function_call", "message"}
+        ]
+        return [kinds[:4]]
+    return [message for message in body["messages"] if message["role"] == "assistant"]
+
+
+def first_answer(subject: Subject, server: WireServer) -> object:
+    """What the server's first answer was, in the form the provider wants it back."""
+    first = server.requests[0]
+    answer = first.format.answer(Said(first.reply, 0, subject.model, ""))
+    if subject.format == "responses":
+        return answer["output"]
+    if subject.format == "chat":
+        message = answer["choices"][0]["message"]
+        keep = {"role", "content", "tool_calls"}
+        if subject.id in {"fireworks", "unlisted"}:
+            keep.add("reasoning_content")
+        return {name: value for name, value in message.items() if name in keep}
+    content = answer["content"] if subject.format == "messages" else answer["output"]["message"]["content"]
+    return {"role": "assistant", "content": content}
+
+
 NATIVE = (RESPONSES, CHAT, ANTHROPIC, BEDROCK)
 """One for each wire format."""
 DIFFERING = (*NATIVE, GEMINI, GROQ, OLLAMA, UNLISTED)
 """And one for each way in which compatible servers differ."""
 ALL = (*NATIVE, GEMINI, GROQ, FIREWORKS, TOGETHER, AZURE, OLLAMA, UNLISTED)
 
-__all__ = ["ALL", "DIFFERING", "NATIVE", "NOW", "WEATHER", "Subject", "make_client"]
+__all__ = [
+    "ALL",
+    "DIFFERING",
+    "NATIVE",
+    "NOW",
+    "WEATHER",
+    "Subject",
+    "first_answer",
+    "make_client",
+    "turns_of_the_model",
+]

@@ -84,8 +84,10 @@ class Storing:
             node = self._configured(node)
         if "serialization" in node:
             return _inside_serializer(self, node)
-        if kind == "any":
-            return _outside(self._any, node)
+        if kind == "any" or (kind == "json-or-python" and node["json_schema"] is self._any):
+            return _outside(
+                self._any, node
+            )  # `JsonValue` is the latter: inside a serializer it is no JSON yet
         if kind == "dict" and node.get("keys_schema") is self._any and node.get("values_schema") is self._any:
             return _outside(self._dict, node)
         if kind in _MOMENTS:

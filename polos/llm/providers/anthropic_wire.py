@@ -174,6 +174,8 @@ class AnthropicWire:
         self._start = answer
         self._count(answer.get("usage"))
         self._stop = answer.get("stop_reason") or ""
+        if not self._stop:
+            raise Broken("the answer says not why it ended, so it is not whole")
         for index, block in enumerate(each(answer.get("content"))):
             if block.get("type") == "tool_use":
                 block["id"] = self._ids.unique(block.get("id"))

@@ -41,6 +41,7 @@ from polos.llm.types import (
 
 API: Final = "bedrock.converse"
 _BYTES: Final = "$bytes"
+_LIKE_BYTES: Final = re.compile(r"\$+bytes")
 
 _STOPS: Final = {
     "end_turn": StopReason.END,
@@ -169,7 +170,7 @@ class BedrockWire:
         written = ""
         if "toolUse" in block:
             written = block["toolUse"]["input"]
-            block["toolUse"]["input"] = arguments_object(written)
+            block["toolUse"]["input"] = jsonable(arguments_object(written))
         if "citations" in block:
             content = [{"text": block.pop("text", "")}]
             self._blocks[index] = block = {
@@ -192,6 +193,8 @@ class BedrockWire:
                 block["toolUse"]["toolUseId"] = self._ids.unique(block["toolUse"].get("toolUseId"))
             self._parts[index] = _part(block, "")
         self._stop = answer.get("stopReason") or ""
+        if not self._stop:
+            raise Broken("the answer says not why it ended, so it is not whole")
         self._usage = answer.get("usage") or {}
         return self._response()
 
@@ -285,7 +288,8 @@ def _part(block: dict[str, Any], written: str) -> Part:
         return Text(text=block["text"], raw=block)
     if "toolUse" in block and block["toolUse"].get("type") != "server_tool_use":
         use = block["toolUse"]
-        arguments = written if written.strip() else json.dumps(use.get("input") or {}, ensure_ascii=False)
+        given = with_bytes(use.get("input") or {})
+        arguments = written if written.strip() else json.dumps(given, ensure_ascii=False)
         return ToolCall(
             call_id=use["toolUseId"],
             name=use.get("name", ""),
@@ -313,12 +317,15 @@ def _usage(usage: dict[str, Any]) -> Usage:
 
 
 def jsonable(value: Any) -> Any:
-    """`value` with bytes as `{"$bytes": base64}`."""
+    """`value` with bytes as `{"$bytes": base64}`; what a model calls `$bytes` itself gets one `$` more."""
     match value:
         case bytes():
             return {_BYTES: base64.b64encode(value).decode("ascii")}
         case dict():
-            return {name: jsonable(part) for name, part in value.items()}
+            return {
+                f"${name}" if _LIKE_BYTES.fullmatch(name) else name: jsonable(part)
+                for name, part in value.items()
+            }
         case list() | tuple():
             return [jsonable(part) for part in value]
         case _:
@@ -331,7 +338,10 @@ def with_bytes(value: Any) -> Any:
         case {"$bytes": str(encoded)} if len(value) == 1:
             return base64.b64decode(encoded)
         case dict():
-            return {name: with_bytes(part) for name, part in value.items()}
+            return {
+                name[1:] if _LIKE_BYTES.fullmatch(name) else name: with_bytes(part)
+                for name, part in value.items()
+            }
         case list():
             return [with_bytes(part) for part in value]
         case _:

@@ -254,7 +254,13 @@ def merged(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(item: Any) -> dict[str, Any]:
-    """What the provider wrote, with every field it set, known to the SDK or not, and no other."""
+    """What the provider wrote, with every field it set, known to the SDK or not, and no other.
+
+    Raises:
+        Broken: It is nothing of the SDK's: a page of a proxy's, say, or JSON of another shape.
+    """
+    if not hasattr(item, "to_dict"):
+        raise Broken(f"the answer was no valid one, but {type(item).__name__}")
     plain: dict[str, Any] = item.to_dict(mode="json", warnings=False)
     return plain
 

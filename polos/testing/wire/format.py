@@ -82,6 +82,10 @@ class WireFormat(Protocol):
 def sse(data: Json | str, event: str = "") -> bytes:
     """One server-sent event."""
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    if any(
+        "\ud800" <= character <= "\udfff" for character in text
+    ):  # half a character: JSON can say it, UTF-8 not
+        text = json.dumps(data)
     return (f"event: {event}\n" if event else "").encode() + f"data: {text}\n\n".encode()
 
 

@@ -25,12 +25,15 @@ from pydantic import (
     Discriminator,
     Field,
     Json,
+    JsonValue,
     PlainSerializer,
     RootModel,
     SecretStr,
+    SerializerFunctionWrapHandler,
     Tag,
     field_serializer,
     field_validator,
+    model_serializer,
 )
 
 from polos.core.codec import DoesNotFit, codec_for
@@ -564,3 +567,19 @@ def test_what_a_caller_gives_wrong_is_refused_field_by_field(
     with pytest.raises(DoesNotFit) as refused:
         codec_for(annotation, root="payload").coerce(given)
     assert [path for path, _ in refused.value.problems] == paths
+
+
+class Wrapped(BaseModel):
+    """Its own serializer stands around pydantic's."""
+
+    given: dict[str, JsonValue] | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_is(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return handler(self)
+
+
+@pytest.mark.parametrize("key", ["$set", "$bytes", "$unknown", "$$tuple"])
+def test_json_inside_of_a_serializer_is_never_taken_for_a_tag(key: str) -> None:
+    value = Wrapped(given={"inner": {key: [1]}})
+    assert codec_for(Wrapped).round_trip(value)[1] == value

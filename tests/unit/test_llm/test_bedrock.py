@@ -116,7 +116,7 @@ def test_the_models_schema_is_sent_as_text() -> None:
 
 
 def test_bytes_survive_the_store() -> None:
-    value = {"a": [b"\x00\xff", {"b": b""}], "c": "text", "d": {"$bytes": 1}}
+    value = {"a": [b"\x00\xff", {"b": b""}], "c": "text", "d": {"$bytes": "AAAA"}, "$$bytes": 1}
     assert with_bytes(json.loads(json.dumps(jsonable(value)))) == value
 
 

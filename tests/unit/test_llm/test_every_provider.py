@@ -37,7 +37,19 @@ from polos.llm.types import (
 from polos.testing.fake_model import forbid_real_requests
 from polos.testing.turns import Call, call, fail, turn
 from polos.testing.wire_server import WireServer
-from support.providers import ALL, BEDROCK, CHAT, DIFFERING, NATIVE, NOW, RESPONSES, WEATHER, Subject
+from support.providers import (
+    ALL,
+    BEDROCK,
+    CHAT,
+    DIFFERING,
+    NATIVE,
+    NOW,
+    RESPONSES,
+    WEATHER,
+    Subject,
+    first_answer,
+    turns_of_the_model,
+)
 
 all_of_them = pytest.mark.parametrize("subject", ALL, ids=lambda s: s.id)
 every = pytest.mark.parametrize("subject", DIFFERING, ids=lambda s: s.id)
@@ -234,36 +246,8 @@ async def test_what_the_model_wrote_goes_back_unchanged_after_a_round_through_th
     whole = [request.format.answer for request in server.requests]
     assert len(whole) == 3
     for number in (1, 2):
-        sent = _turns_of_the_model(server.requests[number].body)
-        assert sent[0] == _first_answer(subject, server)
-
-
-def _turns_of_the_model(body: dict[str, object]) -> list[object]:
-    """The assistant's turns of a request, in the provider's own items."""
-    if "input" in body:
-        kinds = [
-            item for item in body["input"] if item.get("type") in {"reasoning", "function_call", "message"}
-        ]
-        return [kinds[:4]]
-    return [message for message in body["messages"] if message["role"] == "assistant"]
-
-
-def _first_answer(subject: Subject, server: WireServer) -> object:
-    """What the server's first answer was, in the form the provider wants it back."""
-    from polos.testing.wire.format import Said
-
-    first = server.requests[0]
-    answer = first.format.answer(Said(first.reply, 0, subject.model, ""))
-    if subject.format == "responses":
-        return answer["output"]
-    if subject.format == "chat":
-        message = answer["choices"][0]["message"]
-        keep = {"role", "content", "tool_calls"}
-        if subject.id in {"fireworks", "unlisted"}:
-            keep.add("reasoning_content")
-        return {name: value for name, value in message.items() if name in keep}
-    content = answer["content"] if subject.format == "messages" else answer["output"]["message"]["content"]
-    return {"role": "assistant", "content": content}
+        sent = turns_of_the_model(server.requests[number].body)
+        assert sent[0] == first_answer(subject, server)
 
 
 @each_format
