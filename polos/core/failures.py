@@ -15,7 +15,10 @@ TIMED_OUT: Final = "timeout"
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What is stored of an exception: class name, text, the end of the traceback, and whether a retry may help."""
-    kept: dict[str, Any] = {"type": type(error).__name__, "message": _short(str(error), MESSAGE_LIMIT)}
+    kept: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": _short(_writable(str(error)), MESSAGE_LIMIT),
+    }
     if isinstance(error, PolosError):
         kept["code"] = error.code
     if isinstance(error, NonRetryable) or getattr(error, "retryable", True) is False:
@@ -25,7 +28,7 @@ def failure(error: BaseException) -> dict[str, Any]:
         if error.data:
             kept["data"] = error.data
     if error.__traceback__ is not None:
-        kept["traceback"] = _tail("".join(traceback.format_exception(error)), TRACEBACK_LIMIT)
+        kept["traceback"] = _tail(_writable("".join(traceback.format_exception(error))), TRACEBACK_LIMIT)
     return kept
 
 
@@ -40,6 +43,11 @@ def step_error(stored: Mapping[str, Any], *, key: str, attempts: int) -> StepExe
         traceback=str(stored.get("traceback", "")),
         data=stored.get("data"),
     )
+
+
+def _writable(text: str) -> str:
+    """The text with a `?` for what UTF-8 cannot write: an error that cannot be stored would be run into again."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _short(text: str, limit: int) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from polos import InvalidDefinition, InvalidPayload, Queue, Tool, WorkflowContext, tool
+from polos import ExecutionFailed, InvalidDefinition, InvalidPayload, Queue, Tool, WorkflowContext, tool
 from polos.core.definitions import registry
 from polos.testing.harness import Harness
 
@@ -156,6 +156,19 @@ def test_a_sync_tool_is_one_recorded_step(world: Harness) -> None:
     assert started.result() == [1, 2, 3]
     assert calls == ["tool"]
     assert started.steps == ["call"]
+
+
+def test_a_tool_whose_error_nobody_can_write_down_is_run_once(world: Harness) -> None:
+    calls = []
+
+    @tool
+    def odd(ctx: WorkflowContext) -> str:
+        calls.append(1)
+        raise ValueError("half a \ud83d")
+
+    with pytest.raises(ExecutionFailed, match=r"half a \?"):
+        world.run(odd, {})
+    assert calls == [1]
 
 
 def test_an_async_tool_may_wait_and_run_steps(world: Harness) -> None:
