@@ -66,7 +66,8 @@ async def steps(ctx: WorkflowContext) -> None:
     await ctx.step.run(charge, "a")  # wrong
     text: str = await ctx.step.run("j", charge, "a")  # wrong
     number: int = await ctx.step.run("k", send, "a", text="b")  # wrong
-    assert (text, number)
+    assert text
+    assert number
 
 
 async def children(ctx: WorkflowContext, handle: ExecutionHandle[float]) -> None:
