@@ -32,6 +32,7 @@ SMALL_MEMORY: Final = 512
 VISIBILITY_MARGIN: Final = 60
 SWEEP_MINUTES: Final = 5
 NEWS_BATCH: Final = 10
+LONGEST_STACK_NAME: Final = 128
 _RUNS_BODIES: Final = (
     "news",
     "dead",
@@ -47,6 +48,14 @@ class Options:
     target: str = "lambda"
     runtime: str = "python3.13"
     tracing: bool = False
+
+    def __post_init__(self) -> None:
+        length = len(f"{self.name}-{self.stage}")
+        if length > LONGEST_STACK_NAME:
+            raise InvalidDefinition(
+                f"the stack {self.name[:20]}...-{self.stage} would have a name of {length} characters; CloudFormation "
+                f"takes {LONGEST_STACK_NAME}: give a shorter --name"
+            )
 
 
 @dataclass(frozen=True, slots=True)

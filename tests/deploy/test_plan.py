@@ -115,6 +115,12 @@ def test_an_apps_module_is_made_into_the_name_of_a_stack(text: str, name: str) -
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
+def test_a_name_that_no_stack_can_have_says_so() -> None:
+    with pytest.raises(InvalidDefinition, match=r"129 characters; CloudFormation takes 128.*--name"):
+        Options("x" * 125)
+    Options("x" * 124)
+
+
 def test_a_cron_that_cannot_be_translated_names_the_workflow_and_the_fix() -> None:
     with pytest.raises(InvalidSchedule, match=r"workflow 'report' \(.*apps\.py:\d+\).*Write '0 0 \*/2"):
         planned(definition("report", schedule="0 0 */2 * 1"))
