@@ -257,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         form = next((form for end, form in _FORMATS if path.endswith(end)), None)
         if form is None:
-            self._send(404, {"error": {"message": f"no provider's format is served at {path}"}}, {})
+            self._json(404, {"error": {"message": f"no provider's format is served at {path}"}}, {})
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.loads(raw or b"{}")
@@ -281,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._stream(request, reply, said)
         if reply.break_after is not None:
             return self._break()
-        self._send(200, request.format.answer(said), {})
+        self._send(request, request.format.answer(said), {}, "complete")
         return "complete"
 
     def _fail(self, request: WireRequest, failure: Failure) -> Outcome:
@@ -299,18 +299,21 @@ class _Handler(BaseHTTPRequestHandler):
             headers["x-amzn-errortype"] = failure.code or ERRORS.get(
                 failure.status, "InternalServerException"
             )
-        self._send(failure.status, request.format.error(failure), headers)
+        self._send(request, request.format.error(failure), headers, "failed")
         return "failed"
 
     def _stream(self, request: WireRequest, turn: Turn, said: Said) -> Outcome:
         self._begin(request)
         deltas = 0
-        for chunk in request.format.chunks(said):
+        chunks = list(request.format.chunks(said))
+        for number, chunk in enumerate(chunks, 1):
             if deltas == turn.break_after:
                 return self._break()
             if chunk.delta:
                 self.owner.pause(turn.chunk_delay if deltas else 0)
                 deltas += 1
+            if number == len(chunks) and turn.break_after is None:
+                self._over(request, "complete")
             self._chunk(chunk.data)
         self._chunk(b"")
         return "complete"
@@ -323,8 +326,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _ids(self, number: int) -> None:
-        for name in ("x-request-id", "request-id", "x-amzn-requestid"):
-            self.send_header(name, f"req_{number}")
+        for name, value in self._request_ids(number).items():
+            self.send_header(name, value)
+
+    def _request_ids(self, number: int) -> dict[str, str]:
+        return dict.fromkeys(("x-request-id", "request-id", "x-amzn-requestid"), f"req_{number}")
 
     def _chunk(self, data: bytes) -> None:
         """One chunk of the body; an empty one ends it."""
@@ -344,16 +350,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return "broken"
 
-    def _send(self, status: int, body: Any, headers: Mapping[str, str]) -> None:
-        data = json.dumps(body).encode()
+    def _over(self, request: WireRequest, outcome: Outcome) -> None:
+        """Log the outcome before the last bytes leave: the client may look at the log as soon as it has them."""
         self._look()
+        self.owner.end(request, outcome)
+
+    def _send(self, request: WireRequest, body: Any, headers: Mapping[str, str], outcome: Outcome) -> None:
+        self._look()
+        headers = {**self._request_ids(request.number), **headers}
+        self._json(request.status, body, headers, at_last=lambda: self._over(request, outcome))
+
+    def _json(
+        self,
+        status: int,
+        body: Any,
+        headers: Mapping[str, str],
+        *,
+        at_last: Callable[[], None] = lambda: None,
+    ) -> None:
+        data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
-        self._ids(len(self.owner.requests) - 1)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+        at_last()
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
