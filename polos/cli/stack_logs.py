@@ -20,29 +20,30 @@ LATE_MS: Final = 60_000
 """A group may show lines late: those read already are known by their ids."""
 
 
-def print_stack(
-    apps: Sequence[str] | None,
-    *,
-    name: str | None,
-    stage: str,
-    region: str | None,
-    since: int,
-    execution: str,
-    follow: bool,
-    as_json: bool,
-) -> None:
-    """Print them, from `since` minutes ago on; with `follow` until Ctrl-C."""
-    _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
-    make = clients(region)
-    with aws_refusals():
-        resources = stack_of(options, make).resources().values()
-        groups = [physical for kind, physical in resources if kind == "AWS::Logs::LogGroup"]
-        reader = Logs(make, groups)
+class StackLogs:
+    """The logs of one stack.
+
+    Raises:
+        StoreError: AWS refuses, or there is no such stack.
+    """
+
+    def __init__(
+        self, apps: Sequence[str] | None, *, name: str | None, stage: str, region: str | None
+    ) -> None:
+        _, options = options_of(apps or ([name] if name else None), name=name, stage=stage)
+        make = clients(region)
+        with aws_refusals():
+            resources = stack_of(options, make).resources().values()
+        self._logs = Logs(make, [physical for kind, physical in resources if kind == "AWS::Logs::LogGroup"])
+
+    def print(self, *, since: int, execution: str, follow: bool, as_json: bool) -> None:
+        """Print them, from `since` minutes ago on; with `follow` until Ctrl-C."""
         begin = int((SystemClock().now() - since * 60) * 1000)
         while True:
-            for line in reader.read(begin, execution=execution):
-                begin = max(begin, line.at - LATE_MS)
-                typer.echo(json.dumps(asdict(line), default=str) if as_json else _written(line))
+            with aws_refusals():
+                for line in self._logs.read(begin, execution=execution):
+                    begin = max(begin, line.at - LATE_MS)
+                    typer.echo(json.dumps(asdict(line), default=str) if as_json else _written(line))
             if not follow:
                 return
             SystemClock().sleep(POLL_SECONDS)

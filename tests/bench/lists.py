@@ -39,7 +39,9 @@ def main(count: int) -> None:
         begun = time.monotonic()
         put(runtime.service, count)
         print(f"{count} executions, made in {time.monotonic() - begun:.0f} s")
-        before = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(runtime.host.ports.clock.now() - 10 * 86_400))
+        before = time.strftime(
+            "%Y-%m-%dT00:00:00Z", time.gmtime(runtime.host.ports.clock.now() - 10 * 86_400)
+        )
         with serve(runtime, port=0, local_mode=True) as server, httpx.Client(base_url=server.url) as http:
             for what, path in REQUESTS.items():
                 times = [_timed(http, path.format(before=before)) for _ in range(ROUNDS)]
