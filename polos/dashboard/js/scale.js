@@ -5,11 +5,12 @@
 
 const GAP = 0.05;
 const FOLD_ABOVE = 0.2;
+const FOLD_MS = 5000;
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 6048e5];
 
 /**
- * A scale from `from` to `to` (epoch ms). `busy`: [start, end] pairs of work; idle stretches that take more than a fifth
- * of the time are folded if `fold`. Gives {x(t) in 0..1, ticks: [{x, ms}], gaps: [{x, width, ms}]}.
+ * A scale from `from` to `to` (epoch ms). `busy`: [start, end] pairs of work; idle stretches of more than five seconds and a
+ * fifth of the time are folded if `fold`. Gives {x(t) in 0..1, ticks: [{x, ms}], gaps: [{x, width, ms}]}.
  */
 export function scale(from, to, busy = [], {fold = false} = {}) {
   const end = Math.max(to, from + 1);
@@ -25,10 +26,11 @@ export function scale(from, to, busy = [], {fold = false} = {}) {
 function cut(from, end, busy) {
   const pieces = [];
   let at = from;
+  const idle = Math.max(FOLD_MS, FOLD_ABOVE * (end - from));
   const add = (start, stop, gap) => stop > start && pieces.push({start, end: stop, gap});
   for (const [start, stop] of [...busy].sort((a, b) => a[0] - b[0])) {
     const begins = Math.max(from, start);
-    if (begins - at > FOLD_ABOVE * (end - from)) {
+    if (begins - at > idle) {
       add(at, begins, true);
       at = begins;
     }
@@ -37,7 +39,7 @@ function cut(from, end, busy) {
       at = Math.min(stop, end);
     }
   }
-  add(at, end, end - at > FOLD_ABOVE * (end - from));
+  add(at, end, end - at > idle);
   return joined(pieces.length ? pieces : [{start: from, end, gap: false}]);
 }
 

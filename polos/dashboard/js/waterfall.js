@@ -159,7 +159,7 @@ export class Waterfall {
   #bar(bar) {
     const from = this.#scale.x(bar.from);
     const width = this.#scale.x(bar.to) - from;
-    return h(`span.bar.b-${bar.kind}`, {class: bar.open ? "open" : "", style: {left: percent(from), width: percent(width)}, title: `${bar.text}, ${duration(bar.to - bar.from)}`});
+    return h(`span.wf-bar.b-${bar.kind}`, {class: bar.open ? "open" : "", style: {left: percent(from), width: percent(width)}, title: `${bar.text}, ${duration(bar.to - bar.from)}`});
   }
 
   // --- moving -------------------------------------------------------------------------------------------------------
