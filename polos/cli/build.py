@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ from polos.cli.deploying import (
 from polos.cli.exits import Exit, command
 from polos.cli.options import AsJson, Verbose
 from polos.deploy.build import changes, package_all, write
-from polos.deploy.package import megabytes
+from polos.deploy.package import Packaged, megabytes
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
 
@@ -72,7 +73,10 @@ def build(
         return
     output.mkdir(parents=True, exist_ok=True)
     packages = package_all(found, output, requirements=requirements, include=include or ()) if package else []
-    written = [str(output / path) for path in write(found, output)]
+    _tell([str(output / path) for path in write(found, output)], packages, as_json=as_json)
+
+
+def _tell(written: Sequence[str], packages: Sequence[Packaged], *, as_json: bool) -> None:
     if as_json:
         told = [
             {"directory": str(one.directory), "bytes": one.size, "architecture": one.architecture}
@@ -117,24 +121,31 @@ def diff(
     output: Output = Path(),
     merge: Merge = None,
     region: Region = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what `polos build` would change in its files, or `polos deploy` in the stack."""
+    """Show what `polos build` would change in its files, or `polos deploy` in the stack.
+
+    Exit codes: 0 done, whether anything would change or not; 2 the code or an option; 3 AWS refused.
+    """
     del verbose
     sources, options = options_of(
         apps, name=name, stage=stage, target=target, runtime=runtime, tracing=tracing
     )
     found = built(sources, options, merge)
     if deployed:
-        _diff_stack(found.document, options, region)
+        _diff_stack(found.document, options, region, as_json=as_json)
         return
     texts = changes(found, output)
+    if as_json:
+        typer.echo(json.dumps({str(path): text for path, text in texts.items()}, indent=2))
+        return
     for text in texts.values():
         typer.echo(text, nl=False)
     typer.echo(f"{len(texts)} file{'s' if len(texts) != 1 else ''} would change", err=True)
 
 
-def _diff_stack(document: Mapping[str, Any], options: Options, region: str | None) -> None:
+def _diff_stack(document: Mapping[str, Any], options: Options, region: str | None, *, as_json: bool) -> None:
     from polos.deploy.comparing import compare, read_template  # noqa: PLC0415 (only here)
     from polos.deploy.stack import Stack  # noqa: PLC0415 (it loads botocore)
 
@@ -143,7 +154,10 @@ def _diff_stack(document: Mapping[str, Any], options: Options, region: str | Non
         before = read_template(stack.deployed_template()) if stack.find() else {}
     if not before:
         typer.echo(f"there is no stack {stack_name(options)} here; all of it is new", err=True)
-    found = compare(before, document)
+    found = list(compare(before, document))
+    if as_json:
+        typer.echo(json.dumps([asdict(change) for change in found], indent=2, default=str))
+        return
     for change in found:
         for line in change.lines():
             typer.echo(line)

@@ -43,6 +43,8 @@ def cost(
 
     Prices are public ones of us-east-1, on demand, beyond the free tiers. Beside them stands what others would ask for
     the same operations.
+
+    Exit codes: 0 it was counted, also when the workflow failed; 2 the code, the workflow, the payload, or an option.
     """
     del verbose  # errors show their tracebacks by it
     compute = _compute(memory_mb, milliseconds)

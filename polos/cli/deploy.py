@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +34,9 @@ from polos.deploy.build import package_all, write
 from polos.deploy.package import megabytes
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
+
+if TYPE_CHECKING:
+    from polos.deploy.deployment import Deployed
 
 
 @command
@@ -88,9 +91,13 @@ def deploy(
             parameters=parameters,
             tell=lambda text: typer.echo(text, err=True),
         )
-    typer.echo(f"{stack_name(options)}: {'deployed' if done.changed else 'nothing to change'}", err=True)
+    _tell(stack_name(options), done, as_json=as_json)
+
+
+def _tell(stack: str, done: Deployed, *, as_json: bool) -> None:
+    typer.echo(f"{stack}: {'deployed' if done.changed else 'nothing to change'}", err=True)
     if as_json:
-        told = {"stack": stack_name(options), "changed": done.changed, "outputs": dict(done.outputs)}
+        told = {"stack": stack, "changed": done.changed, "outputs": dict(done.outputs)}
         typer.echo(json.dumps(told, indent=2))
     else:
         typer.echo(done.outputs.get("ApiUrl", ""))

@@ -84,22 +84,26 @@ def dev(
     if not os.environ.get("POLOS_API_URL"):  # code that asks the default client means this process
         set_default(lambda: EmbeddedClient(runtime))
     try:
-        from polos.server.local import serve  # noqa: PLC0415 (half a second, while the workers have begun)
-
-        server = serve(runtime, port=port, local_mode=True)
-        try:
-            watcher = Watcher(app.roots) if reload else None
-            _wake_stalled(runtime)
-            settle_memory()
-            teller.ready(server.url, running, runtime.place, watched=len(watcher) if watcher else None)
-            Running(runtime, app, watcher, teller=teller, ended=ended).until(stop)
-            teller.tell(
-                "stopping", "stopping: what runs has some seconds to end; a second Ctrl-C ends it now"
-            )
-        finally:
-            server.close()
+        watcher = Watcher(app.roots) if reload else None
+        _serve(Running(runtime, app, watcher, teller=teller, ended=ended), port, stop)
     finally:
         runtime.close(drain_seconds=drain)
+
+
+def _serve(running: Running, port: int, stop: threading.Event) -> None:
+    """The server, for as long as it goes on."""
+    from polos.server.local import serve  # noqa: PLC0415 (half a second, while the workers have begun)
+
+    server = serve(running.runtime, port=port, local_mode=True)
+    try:
+        settle_memory()
+        running.begin(server.url)
+        running.until(stop)
+        running.teller.tell(
+            "stopping", "stopping: what runs has some seconds to end; a second Ctrl-C ends it now"
+        )
+    finally:
+        server.close()
 
 
 class Teller:
@@ -134,19 +138,25 @@ class Running:
     def __init__(
         self, runtime: Embedded, app: App, watcher: Watcher | None, *, teller: Teller, ended: deque[str]
     ) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._clock: Clock = runtime.host.ports.clock
         self._app = app
         self._watcher = watcher
-        self._teller = teller
+        self.teller = teller
         self._ended = ended
         self._stuck = 0
+
+    def begin(self, url: str) -> None:
+        """Try again what had stalled, and tell that it serves."""
+        _wake_stalled(self.runtime)
+        watched = len(self._watcher) if self._watcher else None
+        self.teller.ready(url, self.runtime.host.registry, self.runtime.place, watched=watched)
 
     def until(self, stop: threading.Event) -> None:
         """Until it is told to stop. Raises `StoreError` when the store cannot be used any more."""
         while not stop.wait(self._watcher.pause if self._watcher else 0.5):
-            if self._runtime.broken:
-                raise self._runtime.broken
+            if self.runtime.broken:
+                raise self.runtime.broken
             self._tell_of_stuck()
             self._tell_of_failures()
             if self._watcher and (changed := self._watcher.changed()):
@@ -166,15 +176,15 @@ class Running:
             self._app.reload()
         except CannotLoad as error:
             text = f"{what} changed: {message(error)}\nThe code from before goes on until that is mended."
-            self._teller.tell("refused", text, color=typer.colors.RED, changed=names, error=str(error))
+            self.teller.tell("refused", text, color=typer.colors.RED, changed=names, error=str(error))
             return
-        apply_code(self._runtime.host, self._runtime.service.project)
-        woken = _wake_stalled(self._runtime)
+        apply_code(self.runtime.host, self.runtime.service.project)
+        woken = _wake_stalled(self.runtime)
         took = self._clock.monotonic() - begun
-        ids = [definition.id for definition in self._runtime.host.registry]
+        ids = [definition.id for definition in self.runtime.host.registry]
         again = f"; {woken} that had stalled are tried again" if woken else ""
         text = f"{what} changed: reloaded in {1000 * took:.0f} ms{again}"
-        self._teller.tell(
+        self.teller.tell(
             "reloaded", text, color=typer.colors.GREEN, changed=names, workflows=ids, seconds=round(took, 3)
         )
 
@@ -183,14 +193,14 @@ class Running:
         while self._ended:
             execution = self._ended.popleft()
             try:
-                meta = self._runtime.service.meta(execution)
+                meta = self.runtime.service.meta(execution)
             except NotFound:  # of another project, which this process works for too
                 continue
             if meta.status in ("failed", "timed_out") and meta.info.parent_execution is None:
                 error = dict(meta.error or {})
                 kind = error.get("cause") or error.get("type") or meta.status
                 text = f"{meta.info.workflow} {meta.status.replace('_', ' ')}: {kind}: {error.get('message', '')}"
-                self._teller.tell(
+                self.teller.tell(
                     "failed",
                     f"{text}\n  polos show {execution}",
                     color=typer.colors.RED,
@@ -200,11 +210,11 @@ class Running:
                 )
 
     def _tell_of_stuck(self) -> None:
-        stuck = self._runtime.stuck
+        stuck = self.runtime.stuck
         if len(stuck) > self._stuck:
             steps = stuck[self._stuck :]
             text = f"went on after its timeout, and holds a thread until `polos dev` ends: {', '.join(steps)}"
-            self._teller.tell("stuck", text, color=typer.colors.YELLOW, steps=steps)
+            self.teller.tell("stuck", text, color=typer.colors.YELLOW, steps=steps)
             self._stuck = len(stuck)
 
 

@@ -67,21 +67,11 @@ def logs(
             _print_execution(to, target[0], follow=follow, everything=everything)
         return
     if not target and not name:
-        raise BadUsage(
-            "whose logs? `polos logs EXECUTION_ID` (`polos list` shows ids); of a stack: `polos logs APP --stage STAGE`"
-        )
-    from polos.cli.stack_logs import print_stack  # noqa: PLC0415 (what it needs is AWS's)
+        raise BadUsage("whose logs? `polos logs EXECUTION_ID`; of a stack: `polos logs APP --stage STAGE`")
+    from polos.cli.stack_logs import StackLogs  # noqa: PLC0415 (what it needs is AWS's)
 
-    print_stack(
-        target,
-        name=name,
-        stage=stage,
-        region=region,
-        since=since,
-        execution=execution,
-        follow=follow,
-        as_json=as_json,
-    )
+    found = StackLogs(target, name=name, stage=stage, region=region)
+    found.print(since=since, execution=execution, follow=follow, as_json=as_json)
 
 
 def _print_execution(to: Reached, execution: str, *, follow: bool, everything: bool) -> None:
