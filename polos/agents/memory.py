@@ -83,8 +83,11 @@ class Conversation:
 
 
 def view(messages: Sequence[Message], cut: int, summary: str) -> list[Message]:
-    """What is sent of a conversation."""
-    kept = [message for message in messages[:cut] if message.role == "system"]
+    """What is sent of a conversation. A system message that each run of a session begins with is kept once."""
+    kept: list[Message] = []
+    for message in messages[:cut]:
+        if message.role == "system" and message not in kept:
+            kept.append(message)
     told = [user(f"<summary of the conversation so far>\n{summary}\n</summary>")] if summary else []
     return [*kept, *told, *messages[cut:]]
 

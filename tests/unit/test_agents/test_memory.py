@@ -201,6 +201,18 @@ def test_system_messages_of_the_input_are_kept(world: Harness) -> None:
     assert "SUMMARY" in texts(fake.requests[-1].messages)[1]
 
 
+def test_rules_that_each_run_of_a_session_begins_with_do_not_pile_up(world: Harness) -> None:
+    one, fake = agent(summarizing(["x" * 300] * 6), compaction=SMALL)
+    for _ in range(6):
+        ask(
+            world,
+            one,
+            [{"role": "system", "content": "RULES"}, {"role": "user", "content": "go"}],
+            session_id="s",
+        )
+    assert "".join(texts(fake.requests[-1].messages)).count("RULES") == 2  # one of them is the last run's own
+
+
 def test_a_conversation_that_the_provider_finds_too_long_is_shortened_and_asked_again(world: Harness) -> None:
     answers = ["one", fail(400, "prompt is too long: 9000 tokens > 100 maximum"), "two"]
     fake = summarizing(answers)
