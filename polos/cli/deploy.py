@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ from polos.cli.deploying import (
 )
 from polos.cli.exits import BadUsage, command
 from polos.cli.options import AsJson, Verbose
-from polos.deploy.build import package_all, write
+from polos.deploy.build import Build, package_all, write
 from polos.deploy.package import megabytes
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
@@ -65,7 +66,6 @@ def deploy(
     Exit codes: 0 the stack is as the code says; 2 the code or an option; 3 AWS refused; --verbose shows why.
     """
     from polos.deploy.deployment import deploy as deploy_stack  # noqa: PLC0415 (it loads botocore)
-    from polos.deploy.missing import require_secrets  # noqa: PLC0415 (it loads botocore)
 
     del verbose
     sources, options = options_of(
@@ -74,8 +74,7 @@ def deploy(
     parameters = parse_parameters(parameter)
     found = built(sources, options, merge)
     make = clients(region)
-    with aws_refusals():
-        require_secrets(make, found.plan.secrets, project=parameters.get("Project", "default"))
+    _require_secrets(make, found, parameters)
     output.mkdir(parents=True, exist_ok=True)
     packages = package_all(found, output, requirements=requirements, include=include or ())
     write(found, output)
@@ -92,6 +91,14 @@ def deploy(
             tell=lambda text: typer.echo(text, err=True),
         )
     _tell(stack_name(options), done, as_json=as_json)
+
+
+def _require_secrets(make: Any, found: Build, parameters: Mapping[str, str]) -> None:
+    """Before anything is changed."""
+    from polos.deploy.missing import require_secrets  # noqa: PLC0415 (it loads botocore)
+
+    with aws_refusals():
+        require_secrets(make, found.plan.secrets, project=parameters.get("Project", "default"))
 
 
 def _tell(stack: str, done: Deployed, *, as_json: bool) -> None:
