@@ -8,9 +8,11 @@ from typing import Final
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
 _SHIFTS: Final = tuple(range(120, -1, -10))
+ID_CHARACTERS: Final = 26
+"""How long every id of an execution is."""
 _TIME_CHARACTERS: Final = 10
-_EARLIEST: Final = 1_577_836_800_000  # 2020
-_LATEST: Final = 4_102_444_800_000  # 2100
+_EARLIEST: Final = 1_735_689_600_000  # 2025
+_DAY: Final = 86_400_000
 
 
 def digest(*parts: str) -> bytes:
@@ -43,17 +45,17 @@ def time_ordered_id(milliseconds: int, chance: bytes) -> str:
     return _base32((milliseconds << 80) | int.from_bytes(chance[:10], "big"))
 
 
-def begun_between(prefix: str) -> tuple[int, int] | None:
+def begun_between(prefix: str, now_ms: int) -> tuple[int, int] | None:
     """The times (epoch milliseconds, the second not included) at which ids with this prefix were made.
 
-    None if the prefix says too little: ids that are derived do not tell a time. A prefix that reads as a time of these
-    decades is taken for one; that a derived id begins so is one chance in a hundred thousand.
+    None if the prefix says too little: ids that are derived do not tell a time. A prefix that reads as a time between
+    2025 and tomorrow is taken for one; of derived ids about one in five thousand begins so.
     """
     known = prefix[:_TIME_CHARACTERS]
     if len(known) < 4 or any(character not in _CROCKFORD for character in known):
         return None
     first, last = (_number(known.ljust(_TIME_CHARACTERS, filler)) for filler in "0z")
-    return (first, last + 1) if last >= _EARLIEST and first < _LATEST else None
+    return (first, last + 1) if last >= _EARLIEST and first < now_ms + _DAY else None
 
 
 def _number(text: str) -> int:

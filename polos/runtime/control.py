@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from polos.core.ids import begun_between
+from polos.core.ids import ID_CHARACTERS, begun_between
 from polos.core.journal import PAUSE, UNPAUSE
 from polos.core.messages import MessageKind
 from polos.core.pausing import request
@@ -135,6 +135,9 @@ class Control:
         The narrowest order that fits is read: attribute, tree, status, workflow, else all; what it does not decide is
         filtered, so a page may hold fewer than `limit` and still have a successor.
         """
+        if len(wanted.id_prefix) == ID_CHARACTERS:
+            one = self._service.executions.get(self._service.project, wanted.id_prefix)
+            return ([one] if one is not None and wanted.accepts(one) else []), None
         page = self._page(wanted, limit, cursor)
         metas = [decode(record) for record in page[0]]
         return [meta for meta in metas if wanted.accepts(meta)], page[1]
@@ -142,7 +145,7 @@ class Control:
     def _page(self, wanted: Filter, limit: int, cursor: str | None) -> tuple[list[Any], str | None]:
         service, project = self._service, self._service.project
         records = service.ports.records
-        after, before = _bounds(wanted)
+        after, before = _bounds(wanted, int(service.ports.clock.now() * 1000))
         if wanted.attributes:
             name, value = next(iter(wanted.attributes.items()))
             partition = names.attribute(project, name, value).partition
@@ -166,10 +169,10 @@ class Control:
         return list(page.records), page.cursor
 
 
-def _bounds(wanted: Filter) -> tuple[str | None, str | None]:
+def _bounds(wanted: Filter, now_ms: int) -> tuple[str | None, str | None]:
     """Between which places of an order by time the executions stand that are asked for."""
     after, before = wanted.created_after, wanted.created_before
-    begun = begun_between(wanted.id_prefix)
+    begun = begun_between(wanted.id_prefix, now_ms)
     if begun is not None:
         after = begun[0] - 1 if after is None else max(after, begun[0] - 1)
         before = begun[1] if before is None else min(before, begun[1])
