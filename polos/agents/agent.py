@@ -7,7 +7,7 @@ result = await weather.run("What's the weather in Oslo?")
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -15,23 +15,23 @@ from typing import Any, cast
 from polos.agents.asking import AgentInput, AgentRequest
 from polos.agents.body import run_agent
 from polos.agents.budget import Budget
-from polos.agents.conditions import as_conditions
+from polos.agents.conditions import ConditionsGiven, as_conditions
 from polos.agents.context import AgentContext
 from polos.agents.memory import CompactionConfig
 from polos.agents.messages import Input
 from polos.agents.model_step import Model
 from polos.agents.output import Output
-from polos.agents.profile import Hooks, Profile
+from polos.agents.profile import Hooks, Profile, with_options
 from polos.agents.results import AgentResult, ResultCodec
 from polos.agents.streaming import StreamResult
 from polos.core.codec import Codec
-from polos.core.definitions import Definition, registry
-from polos.core.hooks import as_hooks
+from polos.core.definitions import Definition, Queue, registry
+from polos.core.hooks import HooksGiven, as_hooks
 from polos.core.models import ExecutionHandle
 from polos.errors import InvalidDefinition, InvalidPayload
 from polos.llm.port import Provider
 from polos.llm.pricing import Prices
-from polos.middleware.guardrail import as_guardrails
+from polos.middleware.guardrail import GuardrailsGiven, as_guardrails
 from polos.runtime.client import Client, client_first
 from polos.runtime.service import StartOptions
 from polos.runtime.workflow import Workflow, queue_of
@@ -83,16 +83,16 @@ class Agent(Workflow[..., Any, AgentResult]):
         max_output_tokens: int | None = None,
         provider_base_url: str | None = None,
         provider_llm_api: str | None = None,
-        queue: Any = None,
-        stop_conditions: Any = None,
+        queue: str | Queue | Mapping[str, Any] | None = None,
+        stop_conditions: ConditionsGiven = None,
         output_schema: Any = None,
-        on_start: Any = None,
-        on_end: Any = None,
-        on_agent_step_start: Any = None,
-        on_agent_step_end: Any = None,
-        on_tool_start: Any = None,
-        on_tool_end: Any = None,
-        guardrails: Any = None,
+        on_start: HooksGiven = None,
+        on_end: HooksGiven = None,
+        on_agent_step_start: HooksGiven = None,
+        on_agent_step_end: HooksGiven = None,
+        on_tool_start: HooksGiven = None,
+        on_tool_end: HooksGiven = None,
+        guardrails: GuardrailsGiven = None,
         guardrail_max_retries: int = 2,
         compaction: CompactionConfig | None = None,
         stream_to_workflow: bool = False,
@@ -104,15 +104,17 @@ class Agent(Workflow[..., Any, AgentResult]):
         _check(id, provider, model, guardrail_max_retries)
         profile = Profile(
             id=id,
-            model=Model(
-                provider=provider,
-                name=model,
-                base_url=provider_base_url,
-                llm_api=provider_llm_api,
-                temperature=temperature,
-                max_output_tokens=max_output_tokens,
-                extra=dict(options or {}),
-                prices=prices or Prices(),
+            model=with_options(
+                Model(
+                    provider=provider,
+                    name=model,
+                    base_url=provider_base_url,
+                    llm_api=provider_llm_api,
+                    temperature=temperature,
+                    max_output_tokens=max_output_tokens,
+                    prices=prices or Prices(),
+                ),
+                options or {},
             ),
             system_prompt=system_prompt or "",
             tools=tuple(tools or ()),

@@ -117,7 +117,12 @@ def stop_condition(function: Callable[..., Any] | None = None, /, *, name: str |
     return make if function is None else make(function)
 
 
-def as_conditions(given: Any) -> tuple[StopCondition, ...]:
+ConditionGiven = StopCondition | Callable[..., Any]
+ConditionsGiven = ConditionGiven | Sequence[ConditionGiven] | None
+"""How stop conditions are given: one or several, made by `@stop_condition` or plain functions."""
+
+
+def as_conditions(given: ConditionsGiven) -> tuple[StopCondition, ...]:
     """Conditions from one or several; plain functions are made into conditions.
 
     Raises:

@@ -128,6 +128,10 @@ class Hook(Generic[P, R]):
         )
 
 
+HooksGiven = Hook[..., Any] | Callable[..., Any] | Sequence[Hook[..., Any] | Callable[..., Any]] | None
+"""How hooks are given: one or several, made by `@hook` or plain functions."""
+
+
 @overload
 def hook(function: Callable[P, R], /) -> Hook[P, R]: ...
 @overload
@@ -139,11 +143,13 @@ def hook(function: Callable[..., Any] | None = None, /, *, name: str | None = No
     return Hook(function, name)
 
 
-def as_hooks(given: Any) -> tuple[Hook, ...]:
+def as_hooks(given: HooksGiven) -> tuple[Hook, ...]:
     """Hooks from one or several functions or hooks; None is none."""
     if given is None:
         return ()
-    several = given if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+    one_or_more: Any = given  # whatever was truly given: a text is told to be no hook as a whole
+    single = isinstance(one_or_more, str) or not isinstance(one_or_more, Sequence)
+    several = (one_or_more,) if single else one_or_more
     return tuple(one if isinstance(one, Hook) else Hook(one) for one in several)
 
 

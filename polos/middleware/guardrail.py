@@ -127,7 +127,12 @@ def guardrail(function: Callable[..., Any] | None = None, /, *, name: str | None
     return Guardrail(function, name)
 
 
-def as_guardrails(given: Any) -> tuple[Guardrail | Rule, ...]:
+GuardrailGiven = Guardrail[..., Any] | Rule | Callable[..., Any] | str
+GuardrailsGiven = GuardrailGiven | Sequence[GuardrailGiven] | None
+"""How guardrails are given: one or several functions, or rules in words."""
+
+
+def as_guardrails(given: GuardrailsGiven) -> tuple[Guardrail | Rule, ...]:
     """Guardrails from one or several functions, guardrails or rules in words; None is none."""
     if given is None:
         return ()

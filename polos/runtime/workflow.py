@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Unpack, cast, overload
 
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from polos.core.definitions import Compute, Definition, Queue, Schedule, Trigger, registry
-from polos.core.hooks import as_hooks
+from polos.core.hooks import HooksGiven, as_hooks
 from polos.core.models import ExecutionHandle
 from polos.core.signatures import Callee, CallOptions
 from polos.errors import InvalidDefinition
@@ -197,9 +198,9 @@ def workflow(
     batch_size: int = 1,
     batch_timeout_seconds: float | None = None,
     schedule: bool | str | Mapping[str, Any] | None = None,
-    on_start: Any = None,
-    on_end: Any = None,
-    state_schema: Any = None,
+    on_start: HooksGiven = None,
+    on_end: HooksGiven = None,
+    state_schema: type[BaseModel] | None = None,
     steps_per_invocation: int | None = 1,
     run_timeout_seconds: float | None = None,
     compute_timeout_seconds: float | None = None,
@@ -219,9 +220,9 @@ def workflow(
     batch_size: int = 1,
     batch_timeout_seconds: float | None = None,
     schedule: bool | str | Mapping[str, Any] | None = None,
-    on_start: Any = None,
-    on_end: Any = None,
-    state_schema: Any = None,
+    on_start: HooksGiven = None,
+    on_end: HooksGiven = None,
+    state_schema: type[BaseModel] | None = None,
     steps_per_invocation: int | None = 1,
     run_timeout_seconds: float | None = None,
     compute_timeout_seconds: float | None = None,

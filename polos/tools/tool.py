@@ -26,7 +26,7 @@ from typing_extensions import TypeVar
 from polos.core.codec import return_annotation
 from polos.core.context import WorkflowContext
 from polos.core.definitions import Definition, Queue, registry
-from polos.core.hooks import as_hooks, is_async
+from polos.core.hooks import HooksGiven, as_hooks, is_async
 from polos.core.models import ExecutionHandle
 from polos.core.signatures import CallOptions
 from polos.errors import InvalidDefinition
@@ -135,8 +135,8 @@ def tool(
     id: str | None = None,
     description: str | None = None,
     queue: str | Queue | Mapping[str, Any] | None = None,
-    on_start: Any = None,
-    on_end: Any = None,
+    on_start: HooksGiven = None,
+    on_end: HooksGiven = None,
     approval: str | None = None,
     run_timeout_seconds: float | None = None,
 ) -> Decorator: ...
@@ -147,8 +147,8 @@ def tool(
     id: str | None = None,  # the contract's name
     description: str | None = None,
     queue: str | Queue | Mapping[str, Any] | None = None,
-    on_start: Any = None,
-    on_end: Any = None,
+    on_start: HooksGiven = None,
+    on_end: HooksGiven = None,
     approval: str | None = None,
     run_timeout_seconds: float | None = None,
 ) -> Any:

@@ -26,6 +26,7 @@ from polos import (
     StopConditionContext,
     StreamResult,
     WorkflowContext,
+    WorkflowState,
     batch,
     events,
     guardrail,
@@ -80,6 +81,20 @@ async def bare(ctx: WorkflowContext) -> int:
     return 1
 
 
+@hook
+def look(ctx: WorkflowContext, at: HookContext) -> HookResult:
+    return HookResult.continue_with()
+
+
+class Cart(WorkflowState):
+    items: list[str] = []  # noqa: RUF012 (pydantic copies it)
+
+
+@workflow(id="typed_cart", state_schema=Cart, on_start=[look], on_end=look)
+async def cart(ctx: WorkflowContext, item: str) -> None:
+    ctx.state.items.append(item)
+
+
 @workflow(schedule={"cron": "0 9 * * *", "timezone": "Europe/Oslo"})
 def sync(ctx: WorkflowContext, payload: dict[str, int]) -> list[int]:
     return [payload["a"]]
@@ -107,11 +122,6 @@ async def ask(ctx: WorkflowContext, order: Order) -> Receipt:
     return await ctx.step.run("charge", charge, order, "USD", max_retries=5, timeout=30)
 
 
-@hook
-def look(ctx: WorkflowContext, at: HookContext) -> HookResult:
-    return HookResult.continue_with()
-
-
 @guardrail
 async def short(ctx: GuardrailContext) -> GuardrailResult:
     return GuardrailResult.continue_with()
@@ -129,6 +139,7 @@ agent = Agent(
     tools=[get_weather, ask, ship],
     guardrails=[short, "Be polite."],
     on_start=look,
+    on_tool_end=[look, lambda ctx, at: None],
     stop_conditions=[max_steps(3), enough],
     output_schema=Receipt,
 )

@@ -51,6 +51,13 @@ async def decorated(ctx: WorkflowContext) -> None:
     workflow(id="a", retries=5)  # wrong
     workflow("a")  # wrong
     tool(approval=True)  # wrong
+    workflow(on_start=5)  # wrong
+    workflow(on_end="look")  # wrong
+    workflow(state_schema=dict)  # wrong
+    Agent("a", "openai", "gpt-5-mini", tools=5)  # wrong
+    Agent("a", "openai", "gpt-5-mini", guardrails=5)  # wrong
+    Agent("a", "openai", "gpt-5-mini", stop_conditions="max_steps")  # wrong
+    Agent("a", "openai", "gpt-5-mini", temperatur=1)  # wrong
 
 
 async def steps(ctx: WorkflowContext) -> None:
