@@ -16,6 +16,7 @@ from support.simulation.limits import Places, States, StepPlaces, stateful, with
 from support.simulation.scenarios import flaky, give, kid, main, registry_of
 from support.simulation.schedule import Client, Failed, Scenario
 from support.simulation.several import Several
+from support.simulation.times import Rates, Ticks, metered, scheduled
 from support.simulation.waits import Cancelled, Signals, Triggers, cancellable, talkative, triggered, waiter
 from support.simulation.world import World
 
@@ -127,6 +128,8 @@ SURFACE: Final[dict[str, Scenario]] = {
         Hops("hops", registry_of(caller, hopping), "caller"),
         HopsCancelled("hopsCancelled", registry_of(caller, hopping), "caller"),
         Paused("paused", registry_of(main, kid)),
+        Ticks("ticks", scheduled(), "ticking"),
+        Rates("rates", metered(), "rated", count=5),
         Failures("failures", registry_of(failing, broken), "failing"),
     )
 }
