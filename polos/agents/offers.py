@@ -119,7 +119,7 @@ def by_name(offers: Iterable[Offer], agent: str) -> dict[str, Offer]:
     named: dict[str, Offer] = {}
     for offer in offers:
         other = named.setdefault(offer.name, offer)
-        if other is not offer:
+        if (other.definition, other.tool) != (offer.definition, offer.tool):  # the same tool twice is one
             raise InvalidDefinition(
                 f"agent {agent!r} has two tools that its model would call {offer.name!r}: {other.tool!r} and "
                 f"{offer.tool!r}; give one of them another id"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from polos.agents.budget import Budget
 from polos.agents.conditions import StopCondition
 from polos.agents.memory import CompactionConfig
-from polos.agents.model_step import Model
+from polos.agents.model_step import CannotAsk, Model
 from polos.agents.offers import Offer, ToolSource, by_name, offers_of, sources
 from polos.agents.output import Output
 from polos.core.hooks import Hook
-from polos.llm.request import ModelRequest
+from polos.llm.request import ModelRequest, ToolChoice, ToolNamed
 from polos.middleware.guardrail import Guardrail, Rule
 
 _SETTINGS: Final = ("temperature", "max_output_tokens", "tool_choice")
@@ -72,13 +72,36 @@ class Profile:
 
 
 def with_options(model: Model, options: Mapping[str, Any]) -> Model:
-    """A model with the options of one run over its own: settings by name, all others for the provider's API."""
+    """A model with the options of one run over its own: settings by name, all others for the provider's API.
+
+    Raises:
+        CannotAsk: The `tool_choice` is none.
+    """
     given = {
         ("max_output_tokens" if name == "max_tokens" else name): value for name, value in options.items()
     }
     settings: dict[str, Any] = {name: given.pop(name) for name in _SETTINGS if name in given}
+    if "tool_choice" in settings:
+        settings["tool_choice"] = _tool_choice(settings["tool_choice"])
     fields: dict[str, Any] = {name: given.pop(name) for name in _REQUEST if name in given}
     return replace(model, fields={**model.fields, **fields}, extra={**model.extra, **given}, **settings)
+
+
+def _tool_choice(given: Any) -> ToolChoice:
+    """A choice as users write it: in our words, by the name of a tool, or as a provider's API has it."""
+    match given:
+        case "auto" | "none" | "required" | ToolNamed():
+            return cast("ToolChoice", given)
+        case {"function": {"name": str(name)}} | {"name": str(name)}:
+            return ToolNamed(name)
+        case str(name):
+            return ToolNamed(name)
+        case {"type": "any"}:
+            return "required"
+        case _:
+            raise CannotAsk(
+                f"tool_choice={given!r}: say 'auto', 'none', 'required', or the name of one of the agent's tools"
+            )
 
 
 def request_of(model: Model, **fields: Any) -> ModelRequest:

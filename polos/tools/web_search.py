@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from polos.core.context import WorkflowContext
 from polos.errors import NonRetryable, PolosError
@@ -30,6 +30,11 @@ class WebSearchItem(BaseModel):
     score: float | None = None
     published_date: str | None = None
     raw_content: str | None = None
+
+    @field_validator("title", "content", mode="before")
+    @classmethod
+    def _no_text(cls, given: Any) -> Any:
+        return "" if given is None else given
 
 
 class WebSearchResult(BaseModel):
@@ -160,4 +165,7 @@ def _read(answer: httpx.Response, query: str) -> WebSearchResult:
         )
     if status >= 400:
         raise SearchRefused(f"the web search refused the request with {status}; check the key and its quota")
-    return WebSearchResult.model_validate({"query": query, **answer.json()})
+    try:
+        return WebSearchResult.model_validate({"query": query, **answer.json()})
+    except (ValueError, TypeError) as error:  # the same search costs the same again: it is not repeated
+        raise SearchRefused("the web search answered with something that is no list of hits") from error

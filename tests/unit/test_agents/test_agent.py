@@ -26,6 +26,8 @@ from polos import (
     tool,
     workflow,
 )
+from polos.agents.model_step import CannotAsk
+from polos.llm.request import ToolNamed
 from polos.llm.types import Message, StopReason, Text, ToolCall
 from polos.llm.types import Usage as ModelUsage
 from polos.runtime.host import Settings
@@ -282,6 +284,35 @@ def test_a_tool_choice_holds_for_the_first_step_only(world: Harness) -> None:
 
 
 # --- both forms of a call -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("ping", ToolNamed("ping")),
+        ({"type": "function", "function": {"name": "ping"}}, ToolNamed("ping")),
+        ({"type": "tool", "name": "ping"}, ToolNamed("ping")),
+        ({"type": "any"}, "required"),
+    ],
+    ids=["name", "openai", "anthropic", "any"],
+)
+def test_a_tool_choice_is_understood_as_providers_write_it(
+    world: Harness, given: object, sent: object
+) -> None:
+    one, fake = agent([turn(calls=[call("ping")]), "end"], tools=[ping], options={"tool_choice": given})
+    ask(world, one)
+    assert [request.tool_choice for request in fake.requests] == [sent, "auto"]
+
+
+def test_a_tool_choice_that_is_none_is_refused() -> None:
+    with pytest.raises(CannotAsk, match="the name of one of the agent's tools"):
+        agent(["x"], options={"tool_choice": 7})
+
+
+def test_the_same_tool_twice_is_one(world: Harness) -> None:
+    one, fake = agent(["ok"], tools=[ping, ping])
+    ask(world, one)
+    assert [spec.name for spec in fake.requests[0].tools] == ["ping"]
 
 
 def test_a_client_may_come_first_or_be_the_default_one(world: Harness) -> None:

@@ -96,6 +96,20 @@ def test_a_request_that_is_refused_is_not_repeated(world: Harness) -> None:
     assert len(server.asked) == 1
 
 
+def test_hits_without_words_are_hits(world: Harness) -> None:
+    server = Tavily(httpx.Response(200, json={"results": [{"url": "u", "title": None, "content": None}]}))
+    search = create_web_search_tool(WebSearchToolConfig(api_key="k", transport=server, id="search_6"))
+    assert world.run(search, {"query": "moss"}).results == [WebSearchItem(url="u")]
+
+
+def test_an_answer_that_is_none_is_not_paid_for_again(world: Harness) -> None:
+    server = Tavily(httpx.Response(200, text="<html>"))
+    search = create_web_search_tool(WebSearchToolConfig(api_key="k", transport=server, id="search_7"))
+    with pytest.raises(ExecutionFailed, match="no list of hits"):
+        world.run(search, {"query": "moss"})
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize(
     "found",
     [
