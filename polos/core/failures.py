@@ -17,7 +17,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     """What is stored of an exception: class name, text, the end of the traceback, and whether a retry may help."""
     kept: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": _short(_writable(str(error)), MESSAGE_LIMIT),
+        "message": _short(_writable(_text(error)), MESSAGE_LIMIT),
     }
     if isinstance(error, PolosError):
         kept["code"] = error.code
@@ -43,6 +43,14 @@ def step_error(stored: Mapping[str, Any], *, key: str, attempts: int) -> StepExe
         traceback=str(stored.get("traceback", "")),
         data=stored.get("data"),
     )
+
+
+def _text(error: BaseException) -> str:
+    """What it says. One that cannot say it must not take the outcome with it."""
+    try:
+        return str(error)
+    except Exception as other:
+        return f"its text could not be made: __str__ raised {type(other).__name__}"
 
 
 def _writable(text: str) -> str:

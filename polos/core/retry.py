@@ -22,10 +22,11 @@ class RetryPolicy:
     max_delay: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.max_retries < 0 or self.base_delay < 0 or self.max_delay < 0:
+        numbers = (self.max_retries, self.base_delay, self.max_delay)
+        if not all(0 <= number < float("inf") for number in numbers):  # what is no number is refused too
             raise InvalidDefinition(
                 f"max_retries={self.max_retries}, base_delay={self.base_delay}, max_delay={self.max_delay}: "
-                "each must be 0 or more"
+                "each must be a number, 0 or more"
             )
 
     def delay(self, failed_attempt: int, *seed: str) -> float | None:

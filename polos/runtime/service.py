@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from polos.core.codec import codec_for, plain_json
 from polos.core.definitions import Definition, Queue, Registry
+from polos.core.durations import check_seconds
 from polos.core.ids import derived_id
 from polos.core.journal import CANCEL, START
 from polos.core.messages import Message, MessageKind
@@ -76,6 +77,8 @@ def _check_names(options: StartOptions) -> None:
     check_name("the session_id", options.session)
     check_name("the user_id", options.user)
     check_name("the deployment_id", options.deployment)
+    check_seconds("run_timeout_seconds", options.run_timeout, zero=False)
+    check_seconds("compute_timeout_seconds", options.compute_timeout, zero=False)
     check_unicode("the idempotency_key", options.idempotency_key or "")
     for name, value in options.attributes.items():
         check_name("the attribute", f"{name}={value}")

@@ -247,8 +247,8 @@ class _Watch:
         thread = threading.get_ident()
         timer = threading.Timer(self._job.operation.timeout or 0.0, self._expire, (thread,))
         timer.daemon = True
-        timer.start()
         try:
+            timer.start()
             result, error = self._call()
             with self._lock:
                 late, self._over = self._over, True

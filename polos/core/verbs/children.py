@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from polos.core.codec import codec_for
 from polos.core.definitions import Definition, Queue
+from polos.core.durations import check_seconds
 from polos.core.ids import derived_id
 from polos.core.models import BatchStepResult, BatchWorkflowInput, ExecutionHandle
 from polos.core.naming import check_name
@@ -200,6 +201,7 @@ class Children(Verbs):
             codec = codec_for(definition.state_schema, root="initial_state")
             state = codec.encode(codec.coerce(initial_state))
         check_name("the concurrency_key", concurrency_key)
+        check_seconds("run_timeout_seconds", run_timeout, zero=False)
         return ChildSpec(
             execution=derived_id(self._info.project, self._info.execution, *address),
             workflow=definition.id,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from polos.core.definitions import Queue
+from polos.core.durations import check_seconds
 from polos.core.ids import derived_uuid, fraction
 from polos.core.operations import (
     RunStep,
@@ -88,6 +89,8 @@ class Running(Verbs):
                 f"ctx.step.run({key!r}, ...) was given the workflow {getattr(func, 'id', func)!r}; "
                 "a workflow is called with ctx.step.invoke_and_wait(key, workflow, payload)"
             )
+        if timeout is not None:
+            check_seconds(f"ctx.step.run({key!r}): timeout", timeout, zero=False)
         codec = codec_of(func)
         operation = RunStep(
             key=key,

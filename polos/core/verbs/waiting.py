@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, overload
 
 from polos.core.codec import plain_json
+from polos.core.durations import check_seconds
 from polos.core.models import EventPayload, ExecutionHandle, Match
 from polos.core.naming import check_name
 from polos.core.operations import (
@@ -59,8 +60,7 @@ class Waiting(Verbs):
             codec = self._resolve(handle.workflow_id).result_codec
             child = AwaitChild(handle.id, handle.workflow_id, codec)
             return self._operation(f"wait_for:{key}", child, optional(codec.decode), where_called())
-        if duration < 0:
-            raise InvalidDefinition(f"ctx.step.wait_for({key!r}) was asked to wait for {duration} s")
+        check_seconds(f"ctx.step.wait_for({key!r}): the time", duration)
         return self._timer("wait_for", key, duration, where_called())
 
     def wait_until(self, key: str, when: datetime) -> Coroutine[Any, Any, None]:
@@ -94,6 +94,7 @@ class Waiting(Verbs):
                 f"ctx.step.wait_for_event({key!r}): since={since!r}; say 'start' or 'now'"
             )
         check_name("the topic", topic)
+        _check_timeout(f"ctx.step.wait_for_event({key!r})", timeout)
         where = where_called()
 
         async def wait() -> EventPayload:
@@ -111,6 +112,7 @@ class Waiting(Verbs):
         Raises `WaitTimeout` after `timeout` seconds.
         """
         text = plain_json(data, root="data")
+        _check_timeout(f"ctx.step.suspend({key!r})", timeout)
         where = where_called()
 
         async def wait() -> dict[str, Any]:
@@ -118,3 +120,8 @@ class Waiting(Verbs):
             return cast(dict[str, Any], await self._replay.issue(f"suspend:{key}", operation, where, plain))
 
         return wait()
+
+
+def _check_timeout(what: str, timeout: float | None) -> None:
+    """One that is over already (what is left of a deadline) is a timeout at once."""
+    check_seconds(f"{what}: timeout", None if timeout is None else max(timeout, 0.0))
