@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +81,14 @@ def test_a_long_wait_is_a_schedule_of_the_stacks_group(deployed: Deployment, ask
     assert deployed.ended(handle.id)["status"] == "cancelled"
 
 
-def test_an_execution_outlives_the_death_of_every_function(deployed: Deployment, ask: Ask) -> None:
-    handle = ask(lambda client: app.slow.invoke(client, 4))
-    until(lambda: ask(lambda client: client.get_execution(handle.id))["status"] == "running", "it runs")
-    time.sleep(1)  # into the step
+def test_an_execution_outlives_the_death_of_every_function(
+    deployed: Deployment, ask: Ask, tmp_path: Path
+) -> None:
+    sign = tmp_path / "in the step"
+    handle = ask(lambda client: app.slow.invoke(client, str(sign)))
+    until(sign.exists, "the step is under way")
     assert deployed.cloud.kill_workers()
-    assert deployed.ended(handle.id, patience=PATIENCE)["result"] == "slept"
+    assert deployed.ended(handle.id)["result"] == "slept"
 
 
 def test_an_update_of_the_stack_lets_executions_go_on(

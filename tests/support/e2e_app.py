@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from pathlib import Path
 
 from polos import Agent, BatchEventPayload, Queue, SchedulePayload, WorkflowContext, secret, tool, workflow
 
@@ -57,9 +58,15 @@ async def long_wait(ctx: WorkflowContext, minutes: float) -> str:
 
 
 @workflow
-async def slow(ctx: WorkflowContext, seconds: float) -> str:
-    """A step that is under way for a while: long enough to be killed in."""
-    return str(await ctx.step.run("sleep", lambda: (time.sleep(seconds), "slept")[1]))
+async def slow(ctx: WorkflowContext, sign: str) -> str:
+    """A step that is under way for a while, once the file `sign` is there: long enough to be killed in."""
+
+    def sleep() -> str:
+        Path(sign).touch()
+        time.sleep(4)
+        return "slept"
+
+    return str(await ctx.step.run("sleep", sleep))
 
 
 @workflow
