@@ -20,6 +20,7 @@ from polos import (
     InvalidPayload,
     Price,
     Prices,
+    Queue,
     Usage,
     WorkflowContext,
     max_steps,
@@ -32,10 +33,11 @@ from polos.llm.types import Message, StopReason, Text, ToolCall
 from polos.llm.types import Usage as ModelUsage
 from polos.runtime.host import Settings
 from polos.testing.fake_model import FakeModel
-from polos.testing.harness import Harness
+from polos.testing.harness import Harness, NothingHappens
 from polos.testing.local import MemoryHarness
 from polos.testing.turns import Call, call, fail, turn
 from support.agents import add, agent, ask, broken, ping, roles, texts, told
+from support.scenario import executions
 
 
 class Report(BaseModel):
@@ -75,6 +77,49 @@ def test_calls_are_made_side_by_side_and_their_results_told_in_order(world: Harn
         ("add", "completed", 9),
     ]
     assert result.tool_results[0].tool_call_call_id == "call_0_0"
+
+
+@tool(approval="always")
+def delete_all(ctx: WorkflowContext) -> str:
+    """Delete everything."""
+    return "deleted"
+
+
+@tool(run_timeout_seconds=5)
+async def too_slow(ctx: WorkflowContext) -> str:
+    """Take an hour."""
+    await ctx.step.wait_for("hour", hours=1)
+    return "late"
+
+
+@tool(queue=Queue("one-at-a-time", concurrency_limit=1))
+async def queued(ctx: WorkflowContext, n: int) -> int:
+    """Give the number back."""
+    return n
+
+
+def test_what_becomes_of_one_call_changes_nothing_for_those_beside_it(world: Harness) -> None:
+    calls = [
+        *(call("ping"), call("broken"), call("delete_all"), call("too_slow")),
+        *(call("queued", n=1), call("queued", n=2), Call("queued", '{"n":'), call("unknown")),
+    ]
+    one, fake = agent([turn(calls=calls), "end"], tools=[ping, broken, delete_all, too_slow, queued])
+    started = world.start(one, {"input": "go"})
+    with pytest.raises(NothingHappens, match="delete_all"):
+        started.result()
+    asking = next(
+        each for each in executions(world) if world.service.meta(each).info.workflow == "delete_all"
+    )
+    (address,) = world.waits_for(asking)
+    world.resume(asking, address.removeprefix("suspend:"), {"approved": True})
+    result = started.result()
+    assert [r.result for r in result.tool_results] == ["pong", None, "deleted", None, 1, 2, None, None]
+    assert [r.status == "completed" for r in result.tool_results] == [
+        bool(r.result) for r in result.tool_results
+    ]
+    assert [text.startswith("Error: ") for text in told(fake.requests[1])] == [
+        not r.result for r in result.tool_results
+    ]
 
 
 def test_what_the_model_is_shown_of_a_tool(world: Harness) -> None:

@@ -13,6 +13,7 @@ from polos import (
     Agent,
     Budget,
     ExecutedToolConfig,
+    ExecutionCancelled,
     ExecutionFailed,
     HasTextConfig,
     InvalidDefinition,
@@ -36,6 +37,7 @@ from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 from polos.testing.turns import call, fail, turn
 from support.agents import agent, ask, broken, ping
+from support.scenario import executions
 
 HUNDRED = ModelUsage.of(90, 10)
 
@@ -306,6 +308,29 @@ def test_what_a_failed_sub_agent_has_used_counts(world: Harness) -> None:
     result = ask(world, boss)
     assert result.usage.total_tokens == 400
     assert result.tool_results[0].status == "failed"
+
+
+def test_a_cancelled_agent_cancels_the_agents_and_tools_that_it_has_called(world: Harness) -> None:
+    helper, _ = agent([turn(calls=[call("slow_tool")])], id="cancelled-helper", tools=[slow_tool])
+    boss, _ = agent([turn(calls=[call("cancelled-helper", input="a")])], tools=[helper])
+    started = world.start(boss, {"input": "go"})
+    world.pump()
+    world.cancel(started)
+    with pytest.raises(ExecutionCancelled):
+        started.result()
+    assert {world.status(each) for each in executions(world)} == {"cancelled"}
+
+
+def test_a_sub_agent_that_is_cancelled_is_a_call_that_failed(world: Harness) -> None:
+    helper, _ = agent([turn(calls=[call("slow_tool")])], id="stopped-helper", tools=[slow_tool])
+    boss, fake = agent([turn(calls=[call("stopped-helper", input="a")]), "sorry"], tools=[helper])
+    started = world.start(boss, {"input": "go"})
+    world.pump()
+    world.cancel(
+        next(each for each in executions(world) if world.service.meta(each).info.workflow == helper.id)
+    )
+    assert started.result().result == "sorry"
+    assert "cancelled" in fake.requests[1].messages[-1].parts[0].content
 
 
 def test_an_agent_as_a_tool_is_asked_in_words_and_answers_with_its_result(world: Harness) -> None:
