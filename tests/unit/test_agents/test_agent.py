@@ -92,8 +92,8 @@ async def too_slow(ctx: WorkflowContext) -> str:
     return "late"
 
 
-@tool(queue=Queue("one-at-a-time", concurrency_limit=1))
-async def queued(ctx: WorkflowContext, n: int) -> int:
+@tool(queue=Queue("in-turn", concurrency_limit=1))
+async def in_turn(ctx: WorkflowContext, n: int) -> int:
     """Give the number back."""
     return n
 
@@ -101,9 +101,9 @@ async def queued(ctx: WorkflowContext, n: int) -> int:
 def test_what_becomes_of_one_call_changes_nothing_for_those_beside_it(world: Harness) -> None:
     calls = [
         *(call("ping"), call("broken"), call("delete_all"), call("too_slow")),
-        *(call("queued", n=1), call("queued", n=2), Call("queued", '{"n":'), call("unknown")),
+        *(call("in_turn", n=1), call("in_turn", n=2), Call("in_turn", '{"n":'), call("unknown")),
     ]
-    one, fake = agent([turn(calls=calls), "end"], tools=[ping, broken, delete_all, too_slow, queued])
+    one, fake = agent([turn(calls=calls), "end"], tools=[ping, broken, delete_all, too_slow, in_turn])
     started = world.start(one, {"input": "go"})
     with pytest.raises(NothingHappens, match="delete_all"):
         started.result()
