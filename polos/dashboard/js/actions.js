@@ -12,7 +12,7 @@ import {go, to} from "./router.js";
 /** The buttons that fit the execution's status. `done` is called when something was done. */
 export function actionsOf(execution, {operations, done}) {
   const {id, status, ended} = execution;
-  const button = (text, act, cls = "") => h(`button${cls}`, {type: "button", dataset: {action: text.toLowerCase().split(" ")[0], key: `action-${text}`}, on: {click: act}}, text);
+  const button = (text, act, cls = "") => h(`button${cls}`, {type: "button", dataset: {action: text.toLowerCase().replace("…", ""), key: `action-${text}`}, on: {click: act}}, text);
   const shown = [];
   if (["failed", "cancelled", "timed_out"].includes(status)) shown.push(button("Retry", () => retry(id), ".primary"));
   if (status === "stalled") shown.push(button("Resume", () => resume(id, done), ".primary"));

@@ -38,9 +38,12 @@ function node(value, depth) {
   return details;
 }
 
+/** A text as JSON; what turns the direction of writing, or breaks lines unseen, is escaped: it could hide what is there. */
+const literal = (text) => JSON.stringify(text).replace(/[\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16)}`);
+
 function string(text) {
-  if (text.length <= LONG) return h("span.j-string", {dir: "auto"}, JSON.stringify(text));
-  const place = h("span.j-string", {dir: "auto"}, JSON.stringify(text.slice(0, LONG)));
-  const rest = h("button.small", {type: "button", on: {click: () => { place.textContent = JSON.stringify(text); rest.remove(); }}}, `show all ${bytes(text.length)}`);
+  if (text.length <= LONG) return h("span.j-string", {dir: "auto"}, literal(text));
+  const place = h("span.j-string", {dir: "auto"}, literal(text.slice(0, LONG)));
+  const rest = h("button.small", {type: "button", on: {click: () => { place.textContent = literal(text); rest.remove(); }}}, `show all ${bytes(text.length)}`);
   return h("span", place, " ", rest);
 }

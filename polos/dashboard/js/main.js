@@ -187,6 +187,8 @@ onSession((session) => {
   if (!session) askForKey();
 });
 addEventListener("hashchange", route);
+document.addEventListener("keydown", (event) => event.key === "Escape" && document.body.classList.contains("menu-open") && toggleMenu(false));
+outlet.addEventListener("click", () => document.body.classList.contains("menu-open") && toggleMenu(false));
 setInterval(() => live.on && refreshTimes(), 1000);
 setInterval(() => live.on && currentSession()?.csrf && openSession().catch(() => {}), RENEW); // it ends by itself after an hour
 addEventListener("unhandledrejection", (event) => {

@@ -13,14 +13,15 @@ export class RunReader {
     this.#id = id;
   }
 
-  /** Take in a page of events. `asks(step)` gives a form for a step that waits. True if something was new. */
+  /** Take in a page of events. `asks(execution, step)` gives a form for a step that waits. True if something was new. */
   async take(page, {asks}) {
     this.cursor = page.cursor;
     for (const event of page.events) {
-      if (event.event_type?.includes("suspend")) {
-        const form = await asks(event.data?.step_key ?? "");
+      const type = event.event_type ?? "";
+      if (type.startsWith("suspend_")) {
+        const form = await asks(event.data?._metadata?.execution_id ?? this.#id, type.slice("suspend_".length));
         this.questions = form ? [form] : [];
-      } else if (event.event_type?.includes("resume")) this.questions = [];
+      } else if (type.startsWith("resume_")) this.questions = [];
       else this.#event(event);
     }
     if (page.ended) this.questions = [];

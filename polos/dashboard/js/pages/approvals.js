@@ -5,7 +5,6 @@ import {get} from "../api.js";
 import {announce, fill, h} from "../dom.js";
 import {plural} from "../format.js";
 import {card, empty, executionLink, pageHead, time} from "../parts.js";
-import {to} from "../router.js";
 
 export async function show({outlet, scope}) {
   const list = h("div.stack");
@@ -61,6 +60,6 @@ export async function show({outlet, scope}) {
 const nameOf = (one) => `${one.execution_id} ${one.step_key}`;
 
 function approval(one, done) {
-  return card(one.form.title, {aside: [h("a", {href: to(["executions", one.execution_id], {step: `suspend:${one.step_key}`})}, one.workflow_id), executionLink(one.execution_id, {dataset: {row: ""}}),
+  return card(one.workflow_id, {aside: [executionLink(one.execution_id, {dataset: {row: "", key: nameOf(one)}}),
     h("span.faint", "asked ", time(one.asked_at)), one.due ? h("span.faint", "gives up ", time(one.due)) : null]}, h("div.card-body", answerForm(one, done)));
 }

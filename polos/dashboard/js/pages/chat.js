@@ -26,7 +26,7 @@ export async function show({parts, query, outlet, scope}) {
   fill(outlet, chat.element);
   await chat.load();
   chat.box.focus();
-  return {update: (next) => next.get("session") !== session && location.reload(), keys: {}};
+  return {};
 }
 
 const freshSession = () => `chat-${new Date().toISOString().slice(0, 16).replace(/[-:]/g, "")}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
@@ -36,17 +36,18 @@ class Chat {
   #session;
   #scope;
   #names = new Map();
+  #follows = true; // the newest is kept in sight, until somebody reads further up
 
   constructor(agent, session, scope) {
     this.#agent = agent;
     this.#session = session;
     this.#scope = scope;
-    this.log = h("div.chat-log", {role: "log", "aria-label": "Conversation", tabindex: "0"});
+    this.log = h("div.chat-log", {role: "log", "aria-label": "Conversation", tabindex: "0", on: {scroll: () => (this.#follows = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60)}});
     this.box = h("textarea", {rows: 2, placeholder: "Write to the agent", "aria-label": "Message", dataset: {search: ""}, on: {keydown: (event) => this.#typed(event)}});
     this.button = h("button.primary", {type: "submit"}, "Send");
     this.form = h("form.composer", {on: {submit: (event) => { event.preventDefault(); this.#send(); }}}, this.box, this.button);
     this.element = h("div.page.chat-page", h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/agents"}, "Agents"), " / "),
-      pageHead(agent, h("span.faint", "session ", h("code", session)), h("a.button", {href: to(["agents", agent], {session: freshSession()}), on: {click: () => setTimeout(() => location.reload())}}, icon("plus"), "New session")),
+      pageHead(agent, h("span.faint", "session ", h("code", session)), h("a.button", {href: to(["agents", agent], {session: freshSession()})}, icon("plus"), "New session")),
       this.log, this.form, commandLine(commands.chat(agent)));
   }
 
@@ -102,14 +103,25 @@ class Chat {
     const foot = h("footer.run-foot", executionLink(id), status("running"));
     const place = h("div.run", {"aria-busy": "true"});
     this.#append(place);
+    const drawn = [];
     const draw = () => {
-      fill(place, run.messages().map((one) => message(one, this.#names)), run.questions, foot);
+      run.messages().forEach((one, i) => { // what has not changed stays, with what somebody has unfolded in it
+        const text = JSON.stringify(one);
+        if (drawn[i]?.text === text) return;
+        const element = message(one, this.#names);
+        if (drawn[i]) drawn[i].element.replaceWith(element);
+        else foot.before(element);
+        drawn[i] = {text, element};
+      });
+      for (const old of place.querySelectorAll(":scope > .question")) if (!run.questions.includes(old)) old.remove();
+      for (const one of run.questions) if (!one.isConnected) foot.before(one);
       this.#bottom();
     };
+    place.append(foot);
     draw();
     const look = async (signal) => {
       const page = await get(ofExecution(id, "events"), {cursor: run.cursor, wait: WAIT}, {signal});
-      const stays = await run.take(page, {asks: (step) => this.#ask(id, step, signal)});
+      const stays = await run.take(page, {asks: (execution, step) => this.#ask(execution, step, signal)});
       draw();
       if (!page.ended) return stays;
       await this.#finish(id, foot, place, draw);
@@ -122,8 +134,8 @@ class Chat {
   /** The form of a step that waits within the run. */
   async #ask(id, step, signal) {
     const {suspensions} = await get(ofExecution(id, "suspensions"), {}, {signal});
-    const one = suspensions.find((each) => each.step_key === step) ?? suspensions[0];
-    return one ? h("div.card.card-body", answerForm({execution_id: id, step_key: one.step_key, form: formOf(one.data)}, () => {})) : null;
+    const one = suspensions.find((each) => each.step_key === step); // none: it was answered long ago
+    return one ? h("div.card.card-body.question", answerForm({execution_id: id, step_key: one.step_key, form: formOf(one.data)}, () => {})) : null;
   }
 
   async #finish(id, foot, place, draw) {
@@ -142,9 +154,7 @@ class Chat {
     this.log.append(element);
   }
 
-  /** Keep the newest in sight, unless somebody reads further up. */
   #bottom(always = false) {
-    const left = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight;
-    if (always || left < 160) this.log.scrollTop = this.log.scrollHeight;
+    if (always || this.#follows) this.log.scrollTop = this.log.scrollHeight;
   }
 }
