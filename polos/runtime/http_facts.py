@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polos.errors import PolosError
+from polos.errors import NotFound
 from polos.runtime.http_transport import HttpTransport
 
 
 def path_of(execution_id: str) -> str:
     """The path of an execution. What is no id cannot lead anywhere else."""
     if not (execution_id.isascii() and execution_id.replace("-", "").replace("_", "").isalnum()):
-        raise PolosError(f"{execution_id!r} is no id of an execution")
+        raise NotFound(f"{execution_id!r} is no id of an execution")
     return f"/v1/executions/{execution_id}"
 
 
