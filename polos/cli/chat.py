@@ -19,11 +19,12 @@ from polos.cli.asking_people import answer_to
 from polos.cli.completing import complete_workflow
 from polos.cli.documents import short
 from polos.cli.exits import BadUsage, Exit
-from polos.cli.invoke import meant_by
+from polos.cli.invoke import absolute, meant_by
 from polos.cli.reaching import Reached, asking
 from polos.cli.reporting import end_of, say_what_happened
 from polos.core.definitions import Definition
 from polos.runtime.service import StartOptions
+from polos.runtime.sources import remember_source
 
 LOOK_SECONDS: Final = 10.0
 HELP: Final = "/new begins another session, /quit leaves (as do Ctrl-C and Ctrl-D); Ctrl-C stops an answer."
@@ -57,10 +58,10 @@ def chat(
     Exit codes: 0 done; 1 a run failed; 2 there is no such agent; 3 the store or the server cannot be used; 5 a run
     waits for an approval that nobody gave.
     """
-    target, _ = meant_by(to, agent)
+    target, source = meant_by(to, agent)
     if isinstance(target, Definition) and target.kind != "agent":
         raise BadUsage(f"{target.id!r} is a {target.kind}, and only agents talk: polos invoke {target.id}")
-    talk = Talk(to, target, session=session or _new_session(), user=user, approve=approve)
+    talk = Talk(to, target, source, session=session or _new_session(), user=user, approve=approve)
     for text in message or _typed(talk, interactive=sys.stdin.isatty() and not to.as_json):
         talk.turn(text)
     if talk.code is not Exit.OK:
@@ -71,9 +72,17 @@ class Talk:
     """One conversation. `code`: what the latest turn came to, as an exit code."""
 
     def __init__(
-        self, to: Reached, target: Definition | str, *, session: str, user: str | None, approve: bool
+        self,
+        to: Reached,
+        target: Definition | str,
+        source: str | None,
+        *,
+        session: str,
+        user: str | None,
+        approve: bool,
     ) -> None:
         self._to = to
+        self._source = source
         self._target = target
         self.name = target.id if isinstance(target, Definition) else target
         self.session = session
@@ -88,6 +97,8 @@ class Talk:
         client = self._to.client
         options = StartOptions(session=self.session, user=self._user)
         handle = self._to.ask(client.start(self._target, {"input": text, "streaming": True}, options))
+        if self._to.local is not None and self._source is not None:
+            remember_source(self._to.local.service, handle.id, absolute(self._source))
         self._spoke, self.code = False, Exit.OK
         try:
             waits = self._follow(handle.id)

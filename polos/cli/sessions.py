@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from polos.cli.codes import execution_of
 from polos.cli.documents import milliseconds, short
 from polos.cli.lazy import group
 from polos.cli.listing import read_page
@@ -62,7 +63,7 @@ def show(
         raise NotFound(
             f"no execution has the session {session_id!r}; `polos session list` shows those there are"
         )
-    told = [to.ask(to.client.get_execution(one["id"])) for one in reversed(roots)]
+    told = [execution_of(to, one["id"]) for one in reversed(roots)]
     if to.as_json:
         to.print_json(told)
         return

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from polos.cli.codes import load_code_of
+from polos.cli.codes import execution_of, load_code_of
 from polos.cli.documents import milliseconds, short
 from polos.cli.exits import Exit
 from polos.cli.options import Execution
@@ -26,7 +26,7 @@ def status(to: Reached, execution_id: Execution) -> None:
 
     Exit codes: 0 it is there, whatever its status; 2 there is no such execution.
     """
-    execution = to.ask(to.client.get_execution(execution_id))
+    execution = execution_of(to, execution_id)
     waits = waiting_for(to, execution)
     if to.as_json:
         to.print_json({**execution, "suspensions": waits})
@@ -108,7 +108,7 @@ def result(
     """
     if wait or timeout is not None:
         _wait(to, execution_id, timeout)
-    execution = to.ask(to.client.get_execution(execution_id))
+    execution = execution_of(to, execution_id)
     if to.as_json:
         fields = ("id", "workflow_id", "status", "result", "error")
         to.print_json({name: execution.get(name) for name in fields})

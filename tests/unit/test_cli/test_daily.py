@@ -205,6 +205,7 @@ def test_a_schedule_is_made_paused_resumed_and_deleted(polos: Call, at: tuple[st
         (("list", "--api-url", "http://127.0.0.1:9", "--store", "s.db"), 2, "one of them"),
         (("list", "--store", "nowhere.db"), 3, "nowhere.db"),
         (("run", "app.py:echo", "--api-url", "http://127.0.0.1:9"), 2, "by its id"),
+        (("status", "../../etc", "--api-url", "http://127.0.0.1:9"), 2, "no id of an execution"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )  # fmt: skip

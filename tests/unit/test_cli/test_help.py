@@ -47,9 +47,12 @@ def test_the_help_loads_no_command_and_no_engine() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("path", [path for path, _ in leaves()])
+LEAVES = dict(leaves())
+
+
+@pytest.mark.parametrize("path", LEAVES)
 def test_every_command_speaks_json_and_tells_its_exit_codes(path: str) -> None:
-    command = dict(leaves())[path]
+    command = LEAVES[path]
     assert "Exit codes:" in command.help
     assert "--json" in {name for parameter in command.params for name in parameter.opts}
     assert "--verbose" in {name for parameter in command.params for name in parameter.opts}
