@@ -152,8 +152,9 @@ def cloud(*, auth: bool = False, faults: bool = False) -> Iterator[Cloud]:
             "TMPDIR": folder,
             "IAM_DECISIONS": str(Path(folder) / "decisions.jsonl") if auth else "",
         }
-        if faults:
-            environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{proxy_port}"  # the functions inherit it
+        environ["AWS_ENDPOINT_URL"] = (
+            f"http://127.0.0.1:{proxy_port if faults else port}"  # its functions inherit it
+        )
         endpoint = f"http://127.0.0.1:{port}"
         with (
             _running([str(python), str(LAUNCHER)], log, environ) as process,
