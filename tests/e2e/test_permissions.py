@@ -86,6 +86,7 @@ async def use(deployed: Deployment) -> None:
         await client.publish_events("go-21", [("go", {"n": 1})])
         assert await client.wait_result(parent.id, PATIENCE) == [42, "waited", app.BIG, {"n": 1}]
         long = await app.long_wait.invoke(client, 60)
+        twice = await app.waits_twice.invoke(client, 60)
         other = await app.large.invoke(client, "y" * 200_000)
         assert await client.wait_result(other.id, PATIENCE) == 200_000
         assert await app.asks_for_its_secret.run(client, timeout=PATIENCE) > 0
@@ -100,7 +101,9 @@ async def use(deployed: Deployment) -> None:
         await client.schedules("resume", **key_of)
         await client.schedules("create", **key_of, cron="0 10 * * *", timezone="UTC", overlap="allow")
         await client.schedules("delete", **key_of)
+        await asyncio.to_thread(until, lambda: len(_timers(deployed)) == 2, "both long waits have schedules")
         await client.cancel_execution(long.id)
+        await client.cancel_execution(twice.id)
         await ask_every_route_that_reads(api_url(deployed), key, parent.id)
         functions = deployed.cloud.client("lambda")
         for _ in range(2):  # the sweeper records the schedules of the code, unless a tick has just done so
@@ -108,6 +111,7 @@ async def use(deployed: Deployment) -> None:
             name = _physical(deployed, "SweeperFunction")
             await asyncio.to_thread(functions.invoke, FunctionName=name, Payload=b"{}")
     await asyncio.to_thread(deployed.ended, long.id)
+    await asyncio.to_thread(deployed.ended, twice.id)
     sqs = deployed.cloud.client("sqs")
     await asyncio.to_thread(_put_to_dead_letters, deployed, sqs)
 
@@ -133,6 +137,12 @@ def _put_to_dead_letters(deployed: Deployment, sqs: Any) -> None:
     message = service.message(MessageKind.KICK, info)
     sqs.send_message(QueueUrl=url, MessageBody=message.encode())
     until(lambda: _empty(sqs, url), "the dead letter was handled")
+
+
+def _timers(deployed: Deployment) -> list[str]:
+    group = deployed.outputs["ScheduleGroup"]
+    found = deployed.cloud.client("scheduler").list_schedules(GroupName=group)["Schedules"]
+    return [each["Name"] for each in found if each["Name"].startswith("t.")]
 
 
 def _empty(sqs: Any, url: str) -> bool:

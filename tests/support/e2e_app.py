@@ -58,6 +58,14 @@ async def long_wait(ctx: WorkflowContext, minutes: float) -> str:
 
 
 @workflow
+async def waits_twice(ctx: WorkflowContext, minutes: float) -> str:
+    """Woken from a short wait, it begins a long one: then the schedule is made by who wakes, not by who starts."""
+    await ctx.step.wait_for("a-moment", seconds=1)
+    await ctx.step.wait_for("long", minutes=minutes)
+    return "waited long"
+
+
+@workflow
 async def slow(ctx: WorkflowContext, sign: str) -> str:
     """A step that is under way for a while, once the file `sign` is there: long enough to be killed in."""
 
