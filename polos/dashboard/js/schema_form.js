@@ -109,9 +109,10 @@ function list(schema, start, at) {
 function text(schema, start, at) {
   const kinds = {date: "date", time: "time", "date-time": "text", email: "email", uri: "url", password: "password"};
   const long = (schema.maxLength ?? 0) > 200 || (typeof start === "string" && start.includes("\n"));
-  const props = {name: at.path, value: start === undefined || start === null ? "" : String(start), "aria-label": at.path, placeholder: schema.format === "date-time" ? "2026-05-17T09:00:00Z" : schema.examples?.[0] ?? null, "aria-required": at.required ? "true" : null, autocomplete: "off", on: {input: at.onChange}};
+  const props = {name: at.path, value: start === undefined || start === null ? "" : String(start), "aria-label": at.path, placeholder: schema.format === "date-time" ? "2026-05-17T09:00:00Z" : schema.examples?.[0] ?? null, "aria-required": at.required ? "true" : null, autocomplete: "off", on: {input: () => { written = true; at.onChange(); }}};
+  let written = start === ""; // an empty text is a value where somebody made it one
   const input = long ? h("textarea", props) : h("input", {type: kinds[schema.format] ?? "text", ...props});
-  return {element: input, value: () => (input.value === "" && (!at.required || schema.format) ? undefined : input.value)};
+  return {element: input, value: () => (input.value === "" && !(written && at.required && !schema.format) ? undefined : input.value)};
 }
 
 function number(schema, start, at) {
