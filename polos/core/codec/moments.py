@@ -9,11 +9,13 @@ they cannot read with a ValueError.
 
 from __future__ import annotations
 
-from datetime import datetime, time
+import re
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
 
 _FOLD: Final = "fold=1"
+_BELOW_A_SECOND: Final = re.compile(r"([+-])00:00:00\.(\d{6})$")
 
 
 def write_moment(moment: datetime | time) -> str:
@@ -32,6 +34,8 @@ def read_datetime(text: str) -> datetime:
     """What `write_moment` made of a datetime."""
     base, suffix = _split(text)
     moment = datetime.fromisoformat(base)
+    if moment.tzinfo is UTC:
+        moment = moment.replace(tzinfo=_offset(base))
     if suffix == _FOLD:
         return moment.replace(fold=1)
     if not suffix:
@@ -48,9 +52,20 @@ def read_time(text: str) -> time:
     """What `write_moment` made of a time."""
     base, suffix = _split(text)
     clock = time.fromisoformat(base)
+    if clock.tzinfo is UTC:
+        clock = clock.replace(tzinfo=_offset(base))
     if suffix == _FOLD:
         return clock.replace(fold=1)
     return clock.replace(tzinfo=_zone(suffix)) if suffix else clock
+
+
+def _offset(text: str) -> timezone:
+    """The offset of what Python reads as UTC: below a second it drops it, though it writes it."""
+    found = _BELOW_A_SECOND.search(text)
+    if found is None:
+        return UTC
+    sign, digits = found.groups()
+    return timezone(timedelta(microseconds=int(f"{sign}{digits}")))
 
 
 def _split(text: str) -> tuple[str, str]:
