@@ -37,6 +37,8 @@ DEFAULT_PORT: Final = 8080
 DRAIN_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 0.05
 """Editors write a file in several steps: when nothing has changed for so long, it is done."""
+PATIENCE_SECONDS: Final = 5.0
+"""How long new code waits for steps that run."""
 MOST_STALLED: Final = 200
 MOST_ENDS: Final = 1000
 
@@ -162,7 +164,17 @@ class Running:
             if self._watcher and (changed := self._watcher.changed()):
                 while more := self._settled(stop):
                     changed += more
+                self._let_steps_end(stop)
                 self._reload(changed)
+
+    def _let_steps_end(self, stop: threading.Event) -> None:
+        """What a step gives may be stored by the name of a class of the app: better before that class is replaced.
+
+        Those that take longer go on beside the new code.
+        """
+        end = self._clock.monotonic() + PATIENCE_SECONDS
+        while self.runtime.busy and self._clock.monotonic() < end and not stop.wait(SETTLE_SECONDS):
+            pass
 
     def _settled(self, stop: threading.Event) -> list[Path]:
         stop.wait(SETTLE_SECONDS)

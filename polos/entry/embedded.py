@@ -107,6 +107,11 @@ class Embedded:
         """Why the worker has stopped by itself, if it has: the store cannot be used any more."""
         return self._worker.broken if self._worker is not None else None
 
+    @property
+    def busy(self) -> int:
+        """How many messages are being handled in this process now: steps that run are among them."""
+        return self._worker.busy if self._worker is not None else 0
+
     def _check(self) -> None:
         if self.broken is not None:
             raise self.broken

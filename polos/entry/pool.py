@@ -65,6 +65,11 @@ class WorkerPool:
         self.broken: StoreError | None = None
         """Why it has stopped by itself: the store cannot be used any more."""
 
+    @property
+    def busy(self) -> int:
+        """How many messages, or batches of them, are being handled now: steps that run are among them."""
+        return self._busy
+
     def start(self) -> None:
         """Begin."""
         threading.Thread(target=self._do_chores, name="polos-chores", daemon=True).start()

@@ -18,8 +18,18 @@ from polos.entry.embedded import Embedded
 from polos.runtime.http_client import PolosClient
 
 APP = """
+    import time
+
     import part
     from polos import workflow
+
+    def slow():
+        time.sleep(0.5)
+        return part.Thing()
+
+    @workflow(id="dev-thing")
+    async def thing(ctx):
+        return type(await ctx.step.run("slow", slow)).__name__
 
     @workflow(id="dev-story")
     async def story(ctx):
@@ -27,7 +37,16 @@ APP = """
         await ctx.step.suspend("go on", None)
         return [first, await ctx.step.run("second", part.word)]
 """
-PART = "def word():\n    return {!r}\n"
+PART = """
+from dataclasses import dataclass
+
+@dataclass
+class Thing:
+    name: str = "thing"
+
+def word():
+    return {!r}
+"""
 
 
 class Dev:
@@ -89,10 +108,17 @@ async def test_running_executions_go_on_with_new_code_and_broken_code_takes_noth
         pass
 
     (place / "part.py").write_text(PART.format("new"), encoding="utf-8")
-    assert dev.told("reloaded")["workflows"] == ["dev-story"]
+    assert dev.told("reloaded")["workflows"] == ["dev-story", "dev-thing"]
     for execution in (running, during):
         await dev.client.resume("dev-story", execution.id, "go on", None)
         assert await execution.result(timeout=30) == ["old", "new"]
+
+    slow = await dev.client.invoke("dev-thing")
+    while (await dev.client.get_execution(slow.id))["status"] == "queued":
+        pass
+    (place / "part.py").write_text(PART.format("newer"), encoding="utf-8")
+    assert await slow.result(timeout=30) == "Thing", "the class was not replaced under the step that gives it"
+    dev.told("reloaded")
 
     waiting = await dev.client.invoke("dev-story")
     while not await dev.client.list_suspensions(waiting.id):
