@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,25 +20,30 @@ CHROMIUM = os.environ.get("POLOS_CHROMIUM") or shutil.which("chromium") or shuti
 
 
 class Browser:
-    """Headless Chromium. Every page that it opens is watched: errors in its console and hostile scripts fail the test."""
+    """Headless Chromium. Each page is watched: errors in its console, and payloads that became scripts, fail the test."""
 
     def __init__(self, there: Recorded, chromium: Any) -> None:
         self.there = there
         self._chromium = chromium
 
     @contextmanager
-    def page(self, route: str = "#/executions", *, refusals: bool = False, **options: Any) -> Iterator[Any]:
+    def page(
+        self, route: str = "#/executions", *, refusals: bool = False, at: str | None = None, **options: Any
+    ) -> Iterator[Any]:
         """A page of its own, at a route; when it is closed, nothing may have gone wrong in it.
 
-        `refusals`: the server may refuse requests, which the browser notes in the console by itself.
+        `at`: a server other than the set's own. `refusals`: the server may refuse requests, which the browser notes in
+        the console by itself.
         """
         context = self._chromium.new_context(viewport={"width": 1280, "height": 860}, **options)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         wrong: list[str] = []
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" and not refusals else None)
+        page.on(
+            "console", lambda said: wrong.append(said.text) if said.type == "error" and not refusals else None
+        )
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"{self.there.url}/{route}")
+        page.goto(f"{at or self.there.url}/{route}")
         page.wait_for_selector("main h1")
         try:
             yield page
@@ -76,6 +82,14 @@ def chromium(there: Recorded) -> Iterator[Browser]:
             yield Browser(there, browser)
         finally:
             browser.close()
+
+
+def comes(page: Any, expression: str) -> None:
+    """Wait until an expression is true in the page. Playwright's own wait would need `eval`, which no page allows."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"it does not come about: {expression}"
+        page.wait_for_timeout(50)
 
 
 def shown_id(page: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import Browser, shown_id
+from tests.browser.pages import Browser, comes, shown_id
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +68,7 @@ def test_a_failed_execution_is_retried_as_another(browser: Browser) -> None:
     with browser.page(browser.execution("failed")) as page:
         page.click("[data-action=retry]")
         confirm(page, f"polos retry {failed}")
-        page.wait_for_function(f"!location.hash.includes('{failed}')")
+        comes(page, f"!location.hash.includes('{failed}')")
         page.wait_for_selector("dt:has-text('Copy of')")
         made = shown_id(page)
     assert browser.api(f"/v1/executions/{made}")["copy_of"] == failed
@@ -83,7 +83,7 @@ def test_an_execution_is_forked_from_a_step_with_another_input(browser: Browser)
         page.fill("dialog [data-payload]", '{"order": "B-2"}')
         assert "--from run:charge" in page.inner_text("dialog .command code")
         confirm(page, '{"order":"B-2"}')
-        page.wait_for_function(f"!location.hash.includes('{failed}')")
+        comes(page, f"!location.hash.includes('{failed}')")
         page.wait_for_selector("dt:has-text('Copy of')")
         made = shown_id(page)
     assert browser.api(f"/v1/executions/{made}")["payload"] == {"order": "B-2"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import Browser
+from tests.browser.pages import Browser, comes
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +53,7 @@ def test_a_new_execution_appears_by_itself(browser: Browser) -> None:
         page.wait_for_selector("tbody tr")
         before = page.locator("tbody tr").count()
         browser.api("/v1/executions", {"workflow_id": "shown-nightly"})
-        page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {before + 1}")
+        comes(page, f"document.querySelectorAll('tbody tr').length === {before + 1}")
 
 
 def test_the_page_is_used_with_the_keyboard_alone(browser: Browser) -> None:
@@ -66,7 +66,7 @@ def test_the_page_is_used_with_the_keyboard_alone(browser: Browser) -> None:
         page.keyboard.type("team=support")
         page.keyboard.press("Enter")
         page.wait_for_url("**attribute=team**")
-        page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+        comes(page, "document.querySelectorAll('tbody tr').length === 1")
         page.keyboard.press("Escape")
         page.keyboard.press("j")
         page.keyboard.press("Enter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.pages import Browser
+from tests.browser.pages import Browser, comes
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +37,8 @@ LOUD = """() => {
   const pairs = [["--accent-ink", "--accent"]];
   for (const ground of ["--ground", "--surface", "--sunken", "--hover"])
     for (const ink of ["--ink", "--ink-soft", "--ink-faint", "--accent", "--bad"]) pairs.push([ink, ground]);
-  for (const one of ["ok", "run", "wait", "bad", "stall", "idle", "violet", "accent"]) pairs.push([`--${one}`, `--${one}-soft`]);
+  for (const one of ["ok", "run", "wait", "bad", "stall", "idle", "violet", "accent"])
+    pairs.push([`--${one}`, `--${one}-soft`]);
   return pairs.map(([ink, ground]) => {
     const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x);
     return [ink, ground, (a + 0.05) / (b + 0.05)];
@@ -52,9 +53,7 @@ def test_every_page_fits_its_window_and_has_one_heading(browser: Browser, route:
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_selector(".loading", state="detached")
         assert page.locator("h1").count() == 1
-        wider = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button,a,input,select,textarea')].filter((e) => !e.closest('[hidden]')"
@@ -97,7 +96,15 @@ def test_no_source_makes_markup_of_data() -> None:
     root = files("polos").joinpath("dashboard")
     sources = [*root.joinpath("js").iterdir(), *root.joinpath("js", "pages").iterdir()]
     texts = {one.name: one.read_text(encoding="utf-8") for one in sources if one.name.endswith(".js")}
-    for word in ("innerHTML =", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http://cdn"):
+    for word in (
+        "innerHTML =",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "http://cdn",
+    ):
         assert [name for name, text in texts.items() if word in text] == []
     assert {name: text.count("\n") for name, text in texts.items() if text.count("\n") > 400} == {}
 
@@ -106,15 +113,15 @@ def test_filters_stand_in_the_address_and_can_be_taken_away(browser: Browser) ->
     with browser.page() as page:
         page.click(".chip:has-text('failed')")
         page.wait_for_url("**status=failed")
-        page.wait_for_function("[...document.querySelectorAll('td .status')].every((e) => e.textContent === 'failed')")
+        comes(page, "[...document.querySelectorAll('td .status')].every((e) => e.textContent === 'failed')")
         page.select_option("select[aria-label=Workflow]", "shown-charge")
         page.wait_for_url("**workflow_id=shown-charge**")
-        page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+        comes(page, "document.querySelectorAll('tbody tr').length === 1")
         page.fill("[data-search]", "team=nobody")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=No execution fits these filters")
         page.click("a[aria-label='Remove the filter team=nobody']")
-        page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+        comes(page, "document.querySelectorAll('tbody tr').length === 1")
 
 
 def test_pages_of_the_list_go_back_in_time_and_forth(browser: Browser) -> None:
@@ -124,8 +131,8 @@ def test_pages_of_the_list_go_back_in_time_and_forth(browser: Browser) -> None:
         page.wait_for_url("**cursor=**")
         page.wait_for_selector("text=not live")
         assert page.locator("tbody a.id").first.get_attribute("href") != first
-        page.click("text=Newest")
-        page.wait_for_function(f"document.querySelector('tbody a.id').getAttribute('href') === '{first}'")
+        page.click("a:text-is('Newest')")
+        comes(page, f"document.querySelector('tbody a.id').getAttribute('href') === '{first}'")
 
 
 def test_a_failed_execution_shows_its_error_first_and_each_attempt(browser: Browser) -> None:
@@ -148,7 +155,9 @@ def test_a_thousand_steps_are_a_few_rows_of_the_document(browser: Browser) -> No
         page.wait_for_selector(".wf-row.marked:has-text('step-0999')")
         assert page.locator(".wf-row").count() < 60
         slow = page.evaluate(SCROLLING)
-        assert slow < 500  # milliseconds for the slowest of 60 frames, on a machine that does other things too
+        assert (
+            slow < 500
+        )  # milliseconds for the slowest of 60 frames, on a machine that does other things too
         page.fill("[aria-label='Filter operations by key']", "step-05")
         page.wait_for_selector("text=100 rows")
 
