@@ -100,7 +100,11 @@ class _Calling:
         changed = await self._run.hooks(
             "on_tool_end", self._key, **about, current_payload=arguments, **output
         )
-        return called if "current_output" not in changed else _revised(called, changed["current_output"])
+        if "current_output" not in changed:
+            return called
+        revised = changed["current_output"]  # a call that failed stays one
+        result = called.result.model_copy(update={"result": _json(revised), "result_schema": None})
+        return replace(called, result=result, text=self._fitting(text_of(revised)))
 
     async def _invoke(self, offer: Offer, arguments: Any) -> Called:
         step = self._run.ctx.step
@@ -129,7 +133,14 @@ class _Calling:
         answer = delegated.result if delegated else value
         schema = schema_name(type(answer)) if isinstance(answer, BaseModel) else None
         result = self._result(offer.tool, status="completed", result=_json(answer), result_schema=schema)
-        return Called(self._call, result, text_of(answer), delegated)
+        return Called(self._call, result, self._fitting(text_of(answer)), delegated)
+
+    def _fitting(self, text: str) -> str:
+        """The text, cut at half of what the conversation may be: more of one result, and no compaction could help."""
+        allowed = self._run.rules.compact_above
+        if allowed is None or len(text) <= 2 * allowed:  # a token is about four characters
+            return text
+        return f"{text[: 2 * allowed]}\n[cut off here: the result has {len(text)} characters]"
 
     def _failed(self, error: str, *, tool: str, spent: AgentResult | None = None) -> Called:
         result = self._result(tool, status="failed", error=error)
@@ -147,12 +158,6 @@ def text_of(value: Any) -> str:
 
 def _json(value: Any) -> Any:
     return json.loads(plain_json(value))
-
-
-def _revised(called: Called, output: Any) -> Called:
-    """With what a hook has made of the output; a call that failed stays one."""
-    result = called.result.model_copy(update={"result": _json(output), "result_schema": None})
-    return replace(called, result=result, text=text_of(output))
 
 
 def _spent(error: StepExecutionError) -> AgentResult | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polos import CompactionConfig, ExecutionFailed, WorkflowContext, workflow
+from polos import CompactionConfig, ExecutionFailed, WorkflowContext, tool, workflow
 from polos.agents.memory import Past, cut_for, estimate, view
 from polos.agents.sessions import History, look, read, remember
 from polos.llm.request import ModelRequest
@@ -16,7 +16,7 @@ from polos.testing.fake_model import FakeModel
 from polos.testing.harness import Harness
 from polos.testing.local import MemoryHarness
 from polos.testing.turns import call, fail, pairing_problem, turn
-from support.agents import agent, ask, ping, roles, texts
+from support.agents import agent, ask, ping, roles, texts, told
 
 SMALL = CompactionConfig(max_conversation_tokens=60, max_summary_tokens=50, min_recent_messages=2)
 
@@ -231,6 +231,22 @@ def test_a_summary_that_says_nothing_replaces_nothing(world: Harness) -> None:
     ask(world, one, "and now?", session_id="s")
     assert any("You summarize" in request.system for request in fake.requests)
     assert texts(fake.requests[-1].messages) == ["my name is Ada", "x" * 600, "and now?"]
+
+
+def test_a_result_longer_than_the_conversation_may_be_is_cut_for_the_model_alone(world: Harness) -> None:
+    @tool
+    def read_all(ctx: WorkflowContext) -> str:
+        return "x" * 5000
+
+    one, fake = agent(
+        summarizing([turn(calls=[call("read_all")]), "end"]), tools=[read_all], compaction=SMALL
+    )
+    result = ask(world, one)
+    assert result.tool_results[0].result == "x" * 5000
+    (shown,) = told(fake.requests[-1])
+    assert shown == "x" * (2 * SMALL.max_conversation_tokens) + (
+        "\n[cut off here: the result has 5000 characters]"
+    )
 
 
 def test_what_cannot_be_shortened_fails_with_the_providers_words(world: Harness) -> None:
