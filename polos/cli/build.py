@@ -29,6 +29,7 @@ from polos.cli.deploying import (
 )
 from polos.cli.exits import Exit, command
 from polos.cli.options import AsJson, Verbose
+from polos.cli.progress import working
 from polos.deploy.build import changes, package_all, write
 from polos.deploy.package import Packaged, megabytes
 from polos.deploy.plan import Options
@@ -72,7 +73,10 @@ def build(
         _check(list(changes(found, output)), sources, as_json=as_json)
         return
     output.mkdir(parents=True, exist_ok=True)
-    packages = package_all(found, output, requirements=requirements, include=include or ()) if package else []
+    packages: list[Packaged] = []
+    if package:
+        with working("packaging the code with wheels for Lambda"):
+            packages = package_all(found, output, requirements=requirements, include=include or ())
     _tell([str(output / path) for path in write(found, output)], packages, as_json=as_json)
 
 

@@ -11,6 +11,7 @@ import typer
 from polos.cli.exits import BadUsage, command
 from polos.cli.options import AsJson, Verbose
 from polos.cli.payloads import read_payload
+from polos.cli.progress import working
 from polos.entry.loading import Target, find_workflow, load_source
 from polos.server.values import payload_from_outside
 
@@ -51,13 +52,16 @@ def cost(
     if target is None:
         if payload is not None:
             raise BadUsage("--payload is for a workflow: polos cost FILE:WORKFLOW --payload ...")
-        typer.echo(table_of_kinds(compute))
+        with working("measuring each kind of operation"):
+            told = json.dumps(kinds(compute), indent=2) if as_json else table_of_kinds(compute)
+        typer.echo(told)
         return
     definition = find_workflow(wanted := Target.parse(target), load_source(wanted.source))
     value = payload_from_outside(definition, None if payload is None else read_payload(payload))
     from polos.testing.costs import count  # noqa: PLC0415 (moto is heavy, and optional)
 
-    counts = count(lambda aws: aws.start(definition, value))
+    with working(f"running {definition.id} and counting"):
+        counts = count(lambda aws: aws.start(definition, value))
     typer.echo(json.dumps(document(counts, compute), indent=2) if as_json else bill(counts, compute))
 
 
@@ -109,6 +113,21 @@ def document(counts: Counts, compute: Compute) -> dict[str, Any]:
         "without_compute_dollars": counts.engine_dollars(),
         "others_without_compute_dollars": dict(counts.rivals()),
     }
+
+
+def kinds(compute: Compute) -> list[dict[str, Any]]:
+    """What one operation of each kind costs, in US dollars."""
+    from polos.testing.cost_kinds import measured  # noqa: PLC0415
+
+    return [
+        {
+            "kind": kind,
+            "without_compute_dollars": one.engine_dollars(),
+            "dollars": one.dollars(compute),
+            "others_without_compute_dollars": dict(one.rivals()),
+        }
+        for kind, one in measured()
+    ]
 
 
 def table_of_kinds(compute: Compute) -> str:

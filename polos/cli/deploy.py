@@ -31,8 +31,9 @@ from polos.cli.deploying import (
 )
 from polos.cli.exits import BadUsage, command
 from polos.cli.options import AsJson, Verbose
+from polos.cli.progress import working
 from polos.deploy.build import Build, package_all, write
-from polos.deploy.package import megabytes
+from polos.deploy.package import Packaged, megabytes
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
 
@@ -76,10 +77,8 @@ def deploy(
     make = clients(region)
     _require_secrets(make, found, parameters)
     output.mkdir(parents=True, exist_ok=True)
-    packages = package_all(found, output, requirements=requirements, include=include or ())
+    packages = _packaged(found, output, requirements=requirements, include=include or ())
     write(found, output)
-    for packaged in packages:
-        typer.echo(f"packaged {megabytes(packaged.size)} for {packaged.architecture}", err=True)
     with aws_refusals():
         done = deploy_stack(
             found,
@@ -91,6 +90,14 @@ def deploy(
             tell=lambda text: typer.echo(text, err=True),
         )
     _tell(stack_name(options), done, as_json=as_json)
+
+
+def _packaged(found: Build, output: Path, **further: Any) -> list[Packaged]:
+    with working("packaging the code with wheels for Lambda"):
+        packages = package_all(found, output, **further)
+    for packaged in packages:
+        typer.echo(f"packaged {megabytes(packaged.size)} for {packaged.architecture}", err=True)
+    return packages
 
 
 def _require_secrets(make: Any, found: Build, parameters: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from polos.cli.codes import execution_of, load_code_of
 from polos.cli.documents import milliseconds, short
 from polos.cli.exits import Exit
 from polos.cli.options import Execution
+from polos.cli.progress import working
 from polos.cli.reaching import Reached, asking
 from polos.cli.reporting import end_of, say_what_happened
 from polos.cli.words import STATUS_STYLES, age, now_ms, seconds
@@ -133,6 +134,7 @@ def _since(execution: Mapping[str, Any]) -> str:
 def _wait(to: Reached, execution_id: str, timeout: float | None) -> None:
     to.remind_of_workers()
     try:
-        to.ask(to.client.wait_result(execution_id, timeout))
+        with working(f"waiting for {execution_id}"):
+            to.ask(to.client.wait_result(execution_id, timeout))
     except (ExecutionError, ResultTimeout):
         return  # told by what the record says, below

@@ -74,3 +74,8 @@ def test_a_bill_by_hand() -> None:
     assert dict(counts.rivals()) == pytest.approx(
         {"Step Functions Standard": 75e-6, "Lambda durable functions": 16e-6}
     )
+
+
+def test_the_kinds_of_operations_come_as_data_too(polos: Call, here: Path) -> None:
+    found = {one["kind"]: one for one in polos("cost", "--json").json}
+    assert found["step"]["dollars"] > found["step"]["without_compute_dollars"] > 0
