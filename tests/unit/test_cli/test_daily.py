@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -225,3 +229,15 @@ def test_nothing_is_made_where_nothing_is_started(polos: Call, here: Path) -> No
     assert polos("invoke", "order").code == 2
     assert polos("chat", "nobody", "-m", "hi").code == 2
     assert not (here / ".polos").exists()
+
+
+def test_a_watched_list_tells_changes_until_it_is_interrupted(polos: Call, flows: Path) -> None:
+    ran = polos("run", "echo", "--payload", "1", "--json").json["execution_id"]
+    command = [sys.executable, "-c", "from polos.cli import main; main()", "list", "--watch", "--json"]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    told = json.loads(watching.stdout.readline())
+    assert (told["id"], told["status"]) == (ran, "completed")
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate(timeout=60)
+    assert (watching.returncode, err) == (130, "")
