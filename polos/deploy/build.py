@@ -126,9 +126,7 @@ def package_all(
     require_ours(built, root)
     options, project = built.plan.options, project or Path.cwd()
     host = options.target == HOST
-    files = app_files(built.plan.modules, project, import_root(built.plan.modules))
-    for extra in include:
-        files |= {extra.name: extra} if extra.is_file() else tree(extra.resolve(), extra.resolve().parent)
+    files = _files(built, project, include)
     wanted, asked_by = app_requirements(project, requirements)
     found: list[Packaged] = []
     for architecture in (HOST,) if host else built.plan.architectures:
@@ -149,6 +147,15 @@ def package_all(
             )
         )
     return found
+
+
+def _files(built: Build, project: Path, include: Sequence[Path]) -> dict[str, Path]:
+    """Path in the package -> file, of the app and of what it names beside."""
+    modules = built.plan.modules
+    files = app_files(modules, project, import_root(modules))
+    for extra in include:
+        files |= {extra.name: extra} if extra.is_file() else tree(extra.resolve(), extra.resolve().parent)
+    return files
 
 
 def import_root(modules: Sequence[str]) -> Path:
