@@ -20,7 +20,7 @@ CHROMIUM = os.environ.get("POLOS_CHROMIUM") or shutil.which("chromium") or shuti
 
 
 class Browser:
-    """Headless Chromium. Each page is watched: errors in its console, and payloads that became scripts, fail the test."""
+    """Headless Chromium. Errors in the console of a page fail the test, and payloads that have become scripts."""
 
     def __init__(self, there: Recorded, chromium: Any) -> None:
         self.there = there
