@@ -6,20 +6,33 @@ import {fill, h, toast} from "./dom.js";
 import {jsonView} from "./json_view.js";
 import {commandLine} from "./parts.js";
 
-const PLAIN = [{key: "approved", type: "boolean", required: true}, {key: "feedback", type: "textarea", label: "Feedback"}];
+const PLAIN = [
+  {key: "approved", type: "boolean", required: true},
+  {key: "feedback", type: "textarea", label: "Feedback"},
+];
 
 /** The form of a suspension's data, as the API makes it for `/v1/approvals`. */
 export function formOf(data) {
   const described = data && typeof data === "object" ? data._form : null;
-  if (!described || typeof described !== "object") return {title: "An answer is needed", description: "", fields: PLAIN, context: data ?? null};
-  const fields = (Array.isArray(described.fields) ? described.fields : []).map((one) => ({...one, key: one.key ?? one.name})).filter((one) => typeof one.key === "string");
-  return {title: String(described.title ?? "An answer is needed"), description: String(described.description ?? ""), fields: fields.length ? fields : PLAIN, context: described.context ?? null};
+  if (!described || typeof described !== "object")
+    return {title: "An answer is needed", description: "", fields: PLAIN, context: data ?? null};
+  const fields = (Array.isArray(described.fields) ? described.fields : [])
+    .map((one) => ({...one, key: one.key ?? one.name}))
+    .filter((one) => typeof one.key === "string");
+  return {
+    title: String(described.title ?? "An answer is needed"),
+    description: String(described.description ?? ""),
+    fields: fields.length ? fields : PLAIN,
+    context: described.context ?? null,
+  };
 }
 
 /** The form as an element; `done(answer)` is called when the answer was taken. */
 export function answerForm({execution_id: id, step_key: step, form}, done) {
   const decides = form.fields.some((field) => field.key === "approved" && field.type === "boolean");
-  const inputs = form.fields.filter((field) => !(field.key === "approved" && field.type === "boolean")).map(inputOf);
+  const inputs = form.fields
+    .filter((field) => !(field.key === "approved" && field.type === "boolean"))
+    .map(inputOf);
   const place = h("div", {"aria-live": "assertive"});
   const command = h("div");
   const read = (decision) => {
@@ -50,12 +63,29 @@ export function answerForm({execution_id: id, step_key: step, form}, done) {
       for (const button of buttons) button.disabled = false;
     }
   };
-  const button = (text, cls, decision) => h(`button${cls}`, {type: "button", dataset: {answer: text.toLowerCase()}, on: {click: () => send(decision)}}, text);
-  const buttons = decides ? [button("Approve", ".primary", true), button("Reject", ".danger", false)] : [button("Send", ".primary", undefined)];
-  const element = h("form.answer.fields", {on: {submit: (event) => event.preventDefault(), input: draw}},
-    h("div", h("h3.ask", {dir: "auto"}, form.title), form.description ? h("p.soft.wrap", {dir: "auto"}, form.description) : null),
+  const button = (text, cls, decision) =>
+    h(
+      `button${cls}`,
+      {type: "button", dataset: {answer: text.toLowerCase()}, on: {click: () => send(decision)}},
+      text,
+    );
+  const buttons = decides
+    ? [button("Approve", ".primary", true), button("Reject", ".danger", false)]
+    : [button("Send", ".primary", undefined)];
+  const element = h(
+    "form.answer.fields",
+    {on: {submit: (event) => event.preventDefault(), input: draw}},
+    h(
+      "div",
+      h("h3.ask", {dir: "auto"}, form.title),
+      form.description ? h("p.soft.wrap", {dir: "auto"}, form.description) : null,
+    ),
     form.context === null || form.context === undefined ? null : jsonView(form.context, "what is asked"),
-    inputs.map((one) => one.element), place, h("div.row", buttons), command);
+    inputs.map((one) => one.element),
+    place,
+    h("div.row", buttons),
+    command,
+  );
   draw();
   return element;
 }
@@ -63,9 +93,16 @@ export function answerForm({execution_id: id, step_key: step, form}, done) {
 function inputOf(field) {
   const props = {name: field.key, "aria-required": field.required ? "true" : null};
   const input = control(field, props);
-  const title = h("span.field-label", field.label || field.key, field.required ? null : h("span.faint", " optional"));
+  const title = h(
+    "span.field-label",
+    field.label || field.key,
+    field.required ? null : h("span.faint", " optional"),
+  );
   const hint = field.description ? h("small", field.description) : null;
-  const element = field.type === "boolean" ? h("div.field", h("label.check", input, field.label || field.key), hint) : h("label.field", title, input, hint);
+  const element =
+    field.type === "boolean"
+      ? h("div.field", h("label.check", input, field.label || field.key), hint)
+      : h("label.field", title, input, hint);
   return {key: field.key, element, value: () => valueOf(field, input)};
 }
 
@@ -80,10 +117,22 @@ function control(field, props) {
     case "multiselect": {
       const chosen = new Set([].concat(field.default ?? []).map(String));
       const many = field.type === "multiselect";
-      return h("select", {...props, multiple: many}, many ? null : h("option", {value: ""}, ""), (field.options ?? []).map((one) => h("option", {value: one.value, selected: chosen.has(String(one.value))}, one.label || one.value)));
+      return h(
+        "select",
+        {...props, multiple: many},
+        many ? null : h("option", {value: ""}, ""),
+        (field.options ?? []).map((one) =>
+          h("option", {value: one.value, selected: chosen.has(String(one.value))}, one.label || one.value),
+        ),
+      );
     }
     default:
-      return h("input", {type: "text", inputmode: field.type === "number" ? "decimal" : null, ...props, value});
+      return h("input", {
+        type: "text",
+        inputmode: field.type === "number" ? "decimal" : null,
+        ...props,
+        value,
+      });
   }
 }
 

@@ -52,7 +52,8 @@ export async function signOut() {
 export const currentSession = () => session;
 
 export const get = (path, query, {signal} = {}) => request("GET", path, {query, signal});
-export const post = (path, body = undefined, {query, signal} = {}) => request("POST", path, {body, query, signal});
+export const post = (path, body = undefined, {query, signal} = {}) =>
+  request("POST", path, {body, query, signal});
 export const put = (path, body) => request("PUT", path, {body});
 export const del = (path, query) => request("DELETE", path, {query});
 

@@ -7,10 +7,17 @@ import {fill, h, icon} from "./dom.js";
  */
 export function dialog(title, body, buttons = [], {wide = false, onClose = null} = {}) {
   const close = () => element.close();
-  const element = h(`dialog.dialog${wide ? ".wide" : ""}`, {"aria-labelledby": "dialog-title"},
-    h("header.dialog-head", h("h2", {id: "dialog-title"}, title),
-      h("button.plain.icon-only", {type: "button", "aria-label": "Close", on: {click: close}}, icon("close"))),
-    h("div.dialog-body", body), buttons.length ? h("footer.dialog-foot", buttons) : null);
+  const element = h(
+    `dialog.dialog${wide ? ".wide" : ""}`,
+    {"aria-labelledby": "dialog-title"},
+    h(
+      "header.dialog-head",
+      h("h2", {id: "dialog-title"}, title),
+      h("button.plain.icon-only", {type: "button", "aria-label": "Close", on: {click: close}}, icon("close")),
+    ),
+    h("div.dialog-body", body),
+    buttons.length ? h("footer.dialog-foot", buttons) : null,
+  );
   element.addEventListener("close", () => {
     element.remove();
     onClose?.();
@@ -27,9 +34,22 @@ export function dialog(title, body, buttons = [], {wide = false, onClose = null}
  */
 export function confirm(title, content, {verb, act, danger = false, wide = false}) {
   const place = h("div", {"aria-live": "assertive"});
-  const button = h(`button.primary${danger ? ".danger" : ""}`, {type: "submit", dataset: {confirm: ""}}, verb);
-  const form = h("form.confirm", {novalidate: true}, content, place,
-    h("div.dialog-foot", h("button", {type: "button", on: {click: () => shown.close()}}, "Keep as it is"), button));
+  const button = h(
+    `button.primary${danger ? ".danger" : ""}`,
+    {type: "submit", dataset: {confirm: ""}},
+    verb,
+  );
+  const form = h(
+    "form.confirm",
+    {novalidate: true},
+    content,
+    place,
+    h(
+      "div.dialog-foot",
+      h("button", {type: "button", on: {click: () => shown.close()}}, "Keep as it is"),
+      button,
+    ),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -38,7 +58,11 @@ export function confirm(title, content, {verb, act, danger = false, wide = false
       await act();
       shown.close();
     } catch (error) {
-      fill(place, h("p.wrong", error.message), (error.problems ?? []).map(([path, text]) => h("p.wrong", h("code", path), " ", text)));
+      fill(
+        place,
+        h("p.wrong", error.message),
+        (error.problems ?? []).map(([path, text]) => h("p.wrong", h("code", path), " ", text)),
+      );
       button.disabled = false;
     }
   });

@@ -22,7 +22,8 @@ export function s(tag, ...rest) {
 function build(element, classes, rest) {
   if (classes.length) element.classList.add(...classes);
   const [first] = rest;
-  const given = first !== null && typeof first === "object" && !Array.isArray(first) && !(first instanceof Node);
+  const given =
+    first !== null && typeof first === "object" && !Array.isArray(first) && !(first instanceof Node);
   if (given) attributes(element, first);
   append(element, given ? rest.slice(1) : rest);
   return element;
@@ -80,9 +81,13 @@ export function announce(text) {
 /** A short message in the corner. Errors stay until they are closed. */
 export function toast(text, {kind = "info", link = null} = {}) {
   const close = () => box.remove();
-  const box = h(`div.toast.${kind}`, {role: kind === "error" ? "alert" : null},
-    h("span", text), link && h("a", {href: link.href, on: {click: close}}, link.text),
-    h("button.plain", {type: "button", "aria-label": "Close this message", on: {click: close}}, "×"));
+  const box = h(
+    `div.toast.${kind}`,
+    {role: kind === "error" ? "alert" : null},
+    h("span", text),
+    link && h("a", {href: link.href, on: {click: close}}, link.text),
+    h("button.plain", {type: "button", "aria-label": "Close this message", on: {click: close}}, "×"),
+  );
   document.getElementById("toasts").append(box);
   if (kind !== "error") setTimeout(close, 6000);
 }
@@ -113,5 +118,9 @@ const PATHS = {
 
 /** A line icon; it says nothing to screen readers, the text beside it does. */
 export function icon(name) {
-  return s("svg.icon", {viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false"}, s("path", {d: PATHS[name]}));
+  return s(
+    "svg.icon",
+    {viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false"},
+    s("path", {d: PATHS[name]}),
+  );
 }

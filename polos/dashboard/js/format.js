@@ -1,6 +1,10 @@
 // Values as people read them. All pure: texts in, texts out.
 
-const UNITS = [[86400, "d"], [3600, "h"], [60, "m"]];
+const UNITS = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "m"],
+];
 
 /** Milliseconds as "340 ms", "2.4 s", "3m 20s", "2d 4h". */
 export function duration(ms) {
@@ -50,7 +54,9 @@ export function ago(iso, now = Date.now()) {
   if (!iso) return "–";
   const past = now - ms(iso);
   if (Math.abs(past) < 1000) return "now";
-  const text = duration(Math.round(Math.abs(past) / 1000) * 1000).replace(/\.0+ s/, " s").replace(/(\.\d)0 s/, "$1 s");
+  const text = duration(Math.round(Math.abs(past) / 1000) * 1000)
+    .replace(/\.0+ s/, " s")
+    .replace(/(\.\d)0 s/, "$1 s");
   return past > 0 ? `${text} ago` : `in ${text}`;
 }
 
@@ -81,4 +87,5 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 export const words = (text) => String(text ?? "").replaceAll("_", " ");
 
 /** A text for a POSIX shell, quoted where that is needed. */
-export const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`);
+export const quoted = (text) =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`;

@@ -11,7 +11,11 @@ const OPEN_DEPTH = 2;
 /** A value with a button that copies it. `what` names it for that button. */
 export function jsonView(value, what = "the value") {
   const text = JSON.stringify(value, null, 2) ?? "null";
-  return h("div.json", h("div.json-tools", h("span.faint", bytes(new Blob([text]).size)), copyButton(text, what)), node(value, 0));
+  return h(
+    "div.json",
+    h("div.json-tools", h("span.faint", bytes(new Blob([text]).size)), copyButton(text, what)),
+    node(value, 0),
+  );
 }
 
 function node(value, depth) {
@@ -26,24 +30,58 @@ function node(value, depth) {
   const more = () => {
     body.lastElementChild?.matches("button") && body.lastElementChild.remove();
     for (const [name, one] of entries.slice(drawn, drawn + MANY)) {
-      body.append(h("div.j-entry", h(Array.isArray(value) ? "span.j-index" : "span.j-key", String(name)), h("span.j-punct", ": "), node(one, depth + 1)));
+      body.append(
+        h(
+          "div.j-entry",
+          h(Array.isArray(value) ? "span.j-index" : "span.j-key", String(name)),
+          h("span.j-punct", ": "),
+          node(one, depth + 1),
+        ),
+      );
     }
     drawn += MANY;
-    if (drawn < entries.length) body.append(h("button.small", {type: "button", on: {click: more}}, `${entries.length - drawn} more`));
+    if (drawn < entries.length)
+      body.append(h("button.small", {type: "button", on: {click: more}}, `${entries.length - drawn} more`));
   };
   const shown = depth < OPEN_DEPTH && entries.length <= 40;
-  const details = h("details.j-node", {open: shown}, h("summary", h("span.j-punct", open), h("span.faint", ` ${plural(entries.length, Array.isArray(value) ? "item" : "key")} `), h("span.j-punct", close)), body);
+  const details = h(
+    "details.j-node",
+    {open: shown},
+    h(
+      "summary",
+      h("span.j-punct", open),
+      h("span.faint", ` ${plural(entries.length, Array.isArray(value) ? "item" : "key")} `),
+      h("span.j-punct", close),
+    ),
+    body,
+  );
   if (shown) more();
   else details.addEventListener("toggle", more, {once: true});
   return details;
 }
 
 /** A text as JSON; what turns the direction of writing, or breaks lines unseen, is escaped: it could hide what is there. */
-const literal = (text) => JSON.stringify(text).replace(/[\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16)}`);
+const literal = (text) =>
+  JSON.stringify(text).replace(
+    /[\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16)}`,
+  );
 
 function string(text) {
   if (text.length <= LONG) return h("span.j-string", {dir: "auto"}, literal(text));
   const place = h("span.j-string", {dir: "auto"}, literal(text.slice(0, LONG)));
-  const rest = h("button.small", {type: "button", on: {click: () => { place.textContent = literal(text); rest.remove(); }}}, `show all ${bytes(text.length)}`);
+  const rest = h(
+    "button.small",
+    {
+      type: "button",
+      on: {
+        click: () => {
+          place.textContent = literal(text);
+          rest.remove();
+        },
+      },
+    },
+    `show all ${bytes(text.length)}`,
+  );
   return h("span", place, " ", rest);
 }

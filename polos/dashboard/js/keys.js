@@ -5,11 +5,54 @@ import {h} from "./dom.js";
 import {live} from "./live.js";
 import {go} from "./router.js";
 
-const PLACES = {e: "executions", n: "start", i: "approvals", a: "agents", s: "sessions", q: "queues", t: "schedules", v: "events", c: "cost"};
+const PLACES = {
+  e: "executions",
+  n: "start",
+  i: "approvals",
+  a: "agents",
+  s: "sessions",
+  q: "queues",
+  t: "schedules",
+  v: "events",
+  c: "cost",
+};
 const HELP = [
-  ["Everywhere", [["?", "this help"], ["/", "search, or filter"], ["p", "pause or go on with live"], ["Esc", "close, or leave a field"], ["g e", "executions"], ["g n", "start"], ["g i", "approvals"], ["g a", "agents"], ["g s", "sessions"], ["g q", "queues"], ["g t", "schedules"], ["g v", "events"], ["g c", "cost"]]],
-  ["Lists", [["j  ↓", "next"], ["k  ↑", "previous"], ["Enter", "open"], ["Home  End", "first, last"]]],
-  ["Timeline", [["j  k", "next, previous operation"], ["→  ←", "unfold a child, fold it"], ["Enter", "look at it"], ["f", "only what failed or is pending"]]],
+  [
+    "Everywhere",
+    [
+      ["?", "this help"],
+      ["/", "search, or filter"],
+      ["p", "pause or go on with live"],
+      ["Esc", "close, or leave a field"],
+      ["g e", "executions"],
+      ["g n", "start"],
+      ["g i", "approvals"],
+      ["g a", "agents"],
+      ["g s", "sessions"],
+      ["g q", "queues"],
+      ["g t", "schedules"],
+      ["g v", "events"],
+      ["g c", "cost"],
+    ],
+  ],
+  [
+    "Lists",
+    [
+      ["j  ↓", "next"],
+      ["k  ↑", "previous"],
+      ["Enter", "open"],
+      ["Home  End", "first, last"],
+    ],
+  ],
+  [
+    "Timeline",
+    [
+      ["j  k", "next, previous operation"],
+      ["→  ←", "unfold a child, fold it"],
+      ["Enter", "look at it"],
+      ["f", "only what failed or is pending"],
+    ],
+  ],
 ];
 
 let waiting = false;
@@ -36,7 +79,15 @@ function pressed(event) {
     if (event.key in PLACES) act(event, () => go(`#/${PLACES[event.key]}`));
     return;
   }
-  const known = {"?": help, "/": search, p: () => live.toggle(), g: lead, j: () => step(1), k: () => step(-1), ...page};
+  const known = {
+    "?": help,
+    "/": search,
+    p: () => live.toggle(),
+    g: lead,
+    j: () => step(1),
+    k: () => step(-1),
+    ...page,
+  };
   const handler = known[event.key];
   if (handler) act(event, handler);
 }
@@ -82,7 +133,31 @@ export function rowKeys(event) {
 }
 
 export function help() {
-  dialog("Keyboard", h("div.keys", HELP.map(([title, keys]) =>
-    h("section", h("h3", title), h("dl", keys.map(([key, what]) => h("div", h("dt", key.split(/\s+/).map((one) => h("kbd", one))), h("dd", what)))))
-  )), [], {wide: true});
+  dialog(
+    "Keyboard",
+    h(
+      "div.keys",
+      HELP.map(([title, keys]) =>
+        h(
+          "section",
+          h("h3", title),
+          h(
+            "dl",
+            keys.map(([key, what]) =>
+              h(
+                "div",
+                h(
+                  "dt",
+                  key.split(/\s+/).map((one) => h("kbd", one)),
+                ),
+                h("dd", what),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+    [],
+    {wide: true},
+  );
 }

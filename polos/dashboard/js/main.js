@@ -21,7 +21,8 @@ const NAVIGATION = [
 ];
 
 const PAGES = {
-  executions: ({parts}) => (parts.length > 1 ? import("./pages/execution.js") : import("./pages/executions.js")),
+  executions: ({parts}) =>
+    parts.length > 1 ? import("./pages/execution.js") : import("./pages/executions.js"),
   start: () => import("./pages/start.js"),
   approvals: () => import("./pages/approvals.js"),
   agents: ({parts}) => (parts.length > 1 ? import("./pages/chat.js") : import("./pages/agents.js")),
@@ -43,11 +44,42 @@ const RENEW = 20 * 60_000;
 let shown = {path: null, scope: new Scope(), page: null};
 
 function frame() {
-  const menu = h("button.plain.icon-only.menu", {type: "button", "aria-label": "Menu", "aria-expanded": "false", "aria-controls": "nav", on: {click: () => toggleMenu()}}, icon("menu"));
-  fill(document.getElementById("app"),
-    h("header.bar", menu, h("a.brand", {href: "#/executions", "aria-label": "Polos"}, h("img", {src: "icon.svg", alt: "", width: "22", height: "22"}), h("span", "polos")),
-      h("div.bar-aside", liveButton, h("button.plain.icon-only", {type: "button", "aria-label": "Keyboard help", title: "Keyboard (?)", on: {click: help}}, icon("help")), themeButton)),
-    h("div.side", nav, who), outlet);
+  const menu = h(
+    "button.plain.icon-only.menu",
+    {
+      type: "button",
+      "aria-label": "Menu",
+      "aria-expanded": "false",
+      "aria-controls": "nav",
+      on: {click: () => toggleMenu()},
+    },
+    icon("menu"),
+  );
+  fill(
+    document.getElementById("app"),
+    h(
+      "header.bar",
+      menu,
+      h(
+        "a.brand",
+        {href: "#/executions", "aria-label": "Polos"},
+        h("img", {src: "icon.svg", alt: "", width: "22", height: "22"}),
+        h("span", "polos"),
+      ),
+      h(
+        "div.bar-aside",
+        liveButton,
+        h(
+          "button.plain.icon-only",
+          {type: "button", "aria-label": "Keyboard help", title: "Keyboard (?)", on: {click: help}},
+          icon("help"),
+        ),
+        themeButton,
+      ),
+    ),
+    h("div.side", nav, who),
+    outlet,
+  );
   document.querySelector("[data-skip]").addEventListener("click", (event) => {
     event.preventDefault(); // the address is a route
     outlet.focus();
@@ -60,15 +92,29 @@ function toggleMenu(open = !document.body.classList.contains("menu-open")) {
 }
 
 function drawNavigation(current) {
-  fill(nav, h("ul", NAVIGATION.map(([path, text, sign]) =>
-    h("li", h("a", {href: `#/${path}`, "aria-current": path === current ? "page" : null}, icon(sign), text)))));
+  fill(
+    nav,
+    h(
+      "ul",
+      NAVIGATION.map(([path, text, sign]) =>
+        h(
+          "li",
+          h("a", {href: `#/${path}`, "aria-current": path === current ? "page" : null}, icon(sign), text),
+        ),
+      ),
+    ),
+  );
 }
 
 function drawLive() {
   const state = live.paused ? "paused" : live.busy ? "on" : "idle";
   liveButton.className = `live ${state}`;
   liveButton.setAttribute("aria-pressed", String(!live.paused));
-  liveButton.title = live.paused ? "Live is paused: nothing is asked of the server (p)" : state === "on" ? "This page follows what happens (p)" : "Nothing on this page changes any more (p)";
+  liveButton.title = live.paused
+    ? "Live is paused: nothing is asked of the server (p)"
+    : state === "on"
+      ? "This page follows what happens (p)"
+      : "Nothing on this page changes any more (p)";
   fill(liveButton, h("span.dot", {"aria-hidden": "true"}), live.paused ? "Paused" : "Live");
 }
 
@@ -108,20 +154,44 @@ function drawWho(session) {
     return;
   }
   const local = session.how === "local";
-  fill(who, h("div", h("span.faint", "project "), h("strong", session.project)),
+  fill(
+    who,
+    h("div", h("span.faint", "project "), h("strong", session.project)),
     h("div.faint", `${session.role}${local ? ", on this machine" : ""}`),
-    local ? null : h("button.plain", {type: "button", on: {click: () => signOut().catch((error) => toast(error.message, {kind: "error"}))}}, "Sign out"));
+    local
+      ? null
+      : h(
+          "button.plain",
+          {
+            type: "button",
+            on: {click: () => signOut().catch((error) => toast(error.message, {kind: "error"}))},
+          },
+          "Sign out",
+        ),
+  );
 }
 
 function askForKey() {
   shown.scope.leave();
   shown = {path: null, scope: new Scope(), page: null};
   document.title = "Sign in · Polos";
-  const key = h("input", {type: "password", name: "key", autocomplete: "off", spellcheck: "false", required: true, placeholder: "polos_…"});
+  const key = h("input", {
+    type: "password",
+    name: "key",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    placeholder: "polos_…",
+  });
   const wrong = h("div", {"aria-live": "assertive"});
-  const form = h("form.sign-in.card", h("h1", {tabindex: "-1"}, "Sign in"),
+  const form = h(
+    "form.sign-in.card",
+    h("h1", {tabindex: "-1"}, "Sign in"),
     h("p", "Give an API key of the project. The browser keeps a short-lived session instead of it."),
-    labelled("API key", key, {hint: "polos keys create --role run"}), wrong, h("button.primary", {type: "submit"}, "Sign in"));
+    labelled("API key", key, {hint: "polos keys create --role run"}),
+    wrong,
+    h("button.primary", {type: "submit"}, "Sign in"),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
@@ -170,7 +240,16 @@ async function route() {
   } catch (error) {
     if (error.name === "AbortError" || scope.left) return;
     if (error.status === 401) askForKey();
-    else fill(outlet, failure(error, {retry: () => { shown.path = null; route(); }}));
+    else
+      fill(
+        outlet,
+        failure(error, {
+          retry: () => {
+            shown.path = null;
+            route();
+          },
+        }),
+      );
   }
   if (!first) outlet.querySelector("h1")?.focus({preventScroll: true});
   scrollTo(0, 0);
@@ -187,7 +266,10 @@ onSession((session) => {
   if (!session) askForKey();
 });
 addEventListener("hashchange", route);
-document.addEventListener("keydown", (event) => event.key === "Escape" && document.body.classList.contains("menu-open") && toggleMenu(false));
+document.addEventListener(
+  "keydown",
+  (event) => event.key === "Escape" && document.body.classList.contains("menu-open") && toggleMenu(false),
+);
 outlet.addEventListener("click", () => document.body.classList.contains("menu-open") && toggleMenu(false));
 setInterval(() => live.on && refreshTimes(), 1000);
 setInterval(() => live.on && currentSession()?.csrf && openSession().catch(() => {}), RENEW); // it ends by itself after an hour

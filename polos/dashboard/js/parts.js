@@ -6,13 +6,21 @@ import {to} from "./router.js";
 
 /** How a status looks: a dot, and the word. */
 export function status(name) {
-  return h(`span.status.s-${String(name).replace(/[^a-z_]/g, "")}`, h("span.dot", {"aria-hidden": "true"}), words(name));
+  return h(
+    `span.status.s-${String(name).replace(/[^a-z_]/g, "")}`,
+    h("span.dot", {"aria-hidden": "true"}),
+    words(name),
+  );
 }
 
 /** A time: how long ago, and exactly in the title. It grows older by itself, see `refreshTimes`. */
 export function time(iso, {relative = true} = {}) {
   if (!iso) return h("span.faint", "–");
-  return h("time", {datetime: iso, title: exactly(iso), dataset: relative ? {relative: ""} : {}}, relative ? ago(iso) : when(iso));
+  return h(
+    "time",
+    {datetime: iso, title: exactly(iso), dataset: relative ? {relative: ""} : {}},
+    relative ? ago(iso) : when(iso),
+  );
 }
 
 /** Bring relative times up to date; reads nothing from anywhere. */
@@ -40,17 +48,28 @@ export function copyButton(text, what, {label = ""} = {}) {
       toast("The browser did not let us copy: select the text, and copy it yourself.", {kind: "error"});
     }
   };
-  const button = h(`button.copy${label ? "" : ".icon-only"}`, {type: "button", "aria-label": `Copy ${what}`, title: `Copy ${what}`, on: {click: copy}}, icon("copy"), label);
+  const button = h(
+    `button.copy${label ? "" : ".icon-only"}`,
+    {type: "button", "aria-label": `Copy ${what}`, title: `Copy ${what}`, on: {click: copy}},
+    icon("copy"),
+    label,
+  );
   return button;
 }
 
 /** An id in full, that can be copied. */
-export const copyable = (text, what) => h("span.copyable", h("code", {title: text}, text), copyButton(text, what));
+export const copyable = (text, what) =>
+  h("span.copyable", h("code", {title: text}, text), copyButton(text, what));
 
 /** A command line to copy. */
 export function commandLine(command) {
-  return h("div.command", {role: "group", "aria-label": "The same on the command line"},
-    h("span.prompt", {"aria-hidden": "true"}, "$"), h("code", command), copyButton(command, "the command"));
+  return h(
+    "div.command",
+    {role: "group", "aria-label": "The same on the command line"},
+    h("span.prompt", {"aria-hidden": "true"}, "$"),
+    h("code", command),
+    copyButton(command, "the command"),
+  );
 }
 
 /** What is shown instead of content: nothing there, an error, or that it is on its way. */
@@ -60,23 +79,40 @@ export const loading = (what = "Loading") =>
   h("div.loading", {role: "status"}, h("span.spinner", {"aria-hidden": "true"}), `${what} …`);
 
 export function failure(error, {retry = null} = {}) {
-  return h("div.problem", {role: "alert"},
+  return h(
+    "div.problem",
+    {role: "alert"},
     h("p.problem-title", error.status === 404 ? "Not found" : "That did not work"),
     h("p", error.message),
-    error.problems?.length ? h("ul", error.problems.map(([path, text]) => h("li", h("code", path), " ", text))) : null,
+    error.problems?.length
+      ? h(
+          "ul",
+          error.problems.map(([path, text]) => h("li", h("code", path), " ", text)),
+        )
+      : null,
     error.requestId ? h("p.faint", "Request ", h("code", error.requestId)) : null,
-    retry && h("button", {type: "button", on: {click: retry}}, "Try again"));
+    retry && h("button", {type: "button", on: {click: retry}}, "Try again"),
+  );
 }
 
 /** A titled box. `aside` stands at the right of its head. */
 export function card(title, {aside = null, id = null, level = 2} = {}, ...content) {
-  return h("section.card", {"aria-label": title, id}, h("header.card-head", h(`h${level}`, title), aside && h("div.card-aside", aside)), content);
+  return h(
+    "section.card",
+    {"aria-label": title, id},
+    h("header.card-head", h(`h${level}`, title), aside && h("div.card-aside", aside)),
+    content,
+  );
 }
 
 /** A list of names with values; those without value are left out. */
 export function facts(pairs) {
-  return h("dl.facts", pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => h("div", h("dt", name), h("dd", value))));
+  return h(
+    "dl.facts",
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => h("div", h("dt", name), h("dd", value))),
+  );
 }
 
 /** The head of a page: its title, and what one can do there. Gives the element; the title takes the focus. */

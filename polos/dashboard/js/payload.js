@@ -36,14 +36,34 @@ export function payloadEditor(schema, value, {onChange = () => {}} = {}) {
       }
     }
     form = kind === "form" ? schemaForm(schema, kept, onChange) : null;
-    text = kind === "form" ? null : h("textarea.code", {rows: 10, spellcheck: "false", "aria-label": "Input as JSON", name: "payload", dataset: {payload: ""}, value: kept === undefined ? "" : JSON.stringify(kept, null, 2), on: {input: () => { text.removeAttribute("aria-invalid"); onChange(); }}});
+    text =
+      kind === "form"
+        ? null
+        : h("textarea.code", {
+            rows: 10,
+            spellcheck: "false",
+            "aria-label": "Input as JSON",
+            name: "payload",
+            dataset: {payload: ""},
+            value: kept === undefined ? "" : JSON.stringify(kept, null, 2),
+            on: {
+              input: () => {
+                text.removeAttribute("aria-invalid");
+                onChange();
+              },
+            },
+          });
     toForm.setAttribute("aria-pressed", String(Boolean(form)));
     toText.setAttribute("aria-pressed", String(Boolean(text)));
     fill(place, form ? form.element : text);
     onChange();
   }
 
-  const element = h("div.payload", formed ? h("div.switch", {role: "group", "aria-label": "How the input is given"}, toForm, toText) : null, place);
+  const element = h(
+    "div.payload",
+    formed ? h("div.switch", {role: "group", "aria-label": "How the input is given"}, toForm, toText) : null,
+    place,
+  );
   const change = onChange;
   onChange = () => {}; // nothing to tell while it is made
   show(formed ? "form" : "text", value ?? (formed ? undefined : schema === null ? undefined : {}));

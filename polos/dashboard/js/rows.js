@@ -9,8 +9,23 @@ import {h} from "./dom.js";
  */
 export function table(caption, columns, {row, key, cls = ""}) {
   const body = h("tbody");
-  const element = h("div.table-wrap", {tabindex: "-1"}, h(`table.table`, {class: cls}, h("caption.unseen", caption),
-    h("thead", h("tr", columns.map((one) => h("th", {scope: "col", class: one.cls ?? ""}, one.title)))), body));
+  const element = h(
+    "div.table-wrap",
+    {tabindex: "-1"},
+    h(
+      `table.table`,
+      {class: cls},
+      h("caption.unseen", caption),
+      h(
+        "thead",
+        h(
+          "tr",
+          columns.map((one) => h("th", {scope: "col", class: one.cls ?? ""}, one.title)),
+        ),
+      ),
+      body,
+    ),
+  );
   const known = new Map();
   let first = true;
 
@@ -26,8 +41,14 @@ export function table(caption, columns, {row, key, cls = ""}) {
       let current = old?.element;
       if (old?.signature !== signature) {
         news = true;
-        current = h("tr", {class: !first && !old ? "arrived" : ""}, row(item).map((cell, i) => h("td", {class: columns[i].cls ?? ""}, cell)));
-        const held = old?.element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+        current = h(
+          "tr",
+          {class: !first && !old ? "arrived" : ""},
+          row(item).map((cell, i) => h("td", {class: columns[i].cls ?? ""}, cell)),
+        );
+        const held = old?.element.contains(document.activeElement)
+          ? document.activeElement.dataset.key
+          : null;
         old?.element.replaceWith(current);
         if (held) current.querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus({preventScroll: true});
         known.set(name, {element: current, signature});

@@ -19,7 +19,10 @@ export class RunReader {
     for (const event of page.events) {
       const type = event.event_type ?? "";
       if (type.startsWith("suspend_")) {
-        const form = await asks(event.data?._metadata?.execution_id ?? this.#id, type.slice("suspend_".length));
+        const form = await asks(
+          event.data?._metadata?.execution_id ?? this.#id,
+          type.slice("suspend_".length),
+        );
         this.questions = form ? [form] : [];
       } else if (type.startsWith("resume_")) this.questions = [];
       else this.#event(event);
@@ -37,7 +40,14 @@ export class RunReader {
         if (type === "text_delta") step.text += data.content ?? "";
         else if (type === "tool_call") step.calls.push(data.tool_call);
       }
-    } else if (type === "tool_finish" || type === "tool_fail" || type === "agent_finish" || type === "agent_fail" || type === "workflow_finish" || type === "workflow_fail") {
+    } else if (
+      type === "tool_finish" ||
+      type === "tool_fail" ||
+      type === "agent_finish" ||
+      type === "agent_fail" ||
+      type === "workflow_finish" ||
+      type === "workflow_fail"
+    ) {
       this.#result(about, data, type.endsWith("_fail"));
     }
   }
@@ -68,15 +78,37 @@ export class RunReader {
 
   #result(about, data, failed) {
     if (this.#tools.has(about.execution_id)) return;
-    const part = {type: "tool_result", call_id: about.workflow_id, content: failed ? `${data.error?.type ?? "error"}: ${data.error?.message ?? ""}` : "done; its execution has what it gave", is_error: failed};
+    const part = {
+      type: "tool_result",
+      call_id: about.workflow_id,
+      content: failed
+        ? `${data.error?.type ?? "error"}: ${data.error?.message ?? ""}`
+        : "done; its execution has what it gave",
+      is_error: failed,
+    };
     this.#tools.set(about.execution_id, part);
     this.#order.push({part});
   }
 
   /** What was said so far. */
   messages() {
-    return this.#order.filter((one) => one.part || one.text || one.calls.length).map((one) => (one.part
-      ? {role: "tool", parts: [one.part]}
-      : {role: "assistant", parts: [...(one.text ? [{type: "text", text: one.text}] : []), ...one.calls.map((call) => ({type: "tool_call", call_id: call.call_id, name: call.function?.name ?? "", arguments: call.function?.arguments ?? "{}"}))]}));
+    return this.#order
+      .filter((one) => one.part || one.text || one.calls.length)
+      .map((one) =>
+        one.part
+          ? {role: "tool", parts: [one.part]}
+          : {
+              role: "assistant",
+              parts: [
+                ...(one.text ? [{type: "text", text: one.text}] : []),
+                ...one.calls.map((call) => ({
+                  type: "tool_call",
+                  call_id: call.call_id,
+                  name: call.function?.name ?? "",
+                  arguments: call.function?.arguments ?? "{}",
+                })),
+              ],
+            },
+      );
   }
 }

@@ -6,7 +6,10 @@
 const GAP = 0.05;
 const FOLD_ABOVE = 0.2;
 const FOLD_MS = 5000;
-const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 6048e5];
+const STEPS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5,
+  72e5, 216e5, 432e5, 864e5, 6048e5,
+];
 
 /**
  * A scale from `from` to `to` (epoch ms). `busy`: [start, end] pairs of work; idle stretches of more than five seconds and a
@@ -20,7 +23,13 @@ export function scale(from, to, busy = [], {fold = false} = {}) {
     const piece = pieces.find((one) => at <= one.end) ?? pieces.at(-1);
     return piece.x + ((at - piece.start) / (piece.end - piece.start || 1)) * piece.width;
   };
-  return {x, ticks: ticks(pieces, from), gaps: pieces.filter((one) => one.gap).map((one) => ({x: one.x, width: one.width, ms: one.end - one.start}))};
+  return {
+    x,
+    ticks: ticks(pieces, from),
+    gaps: pieces
+      .filter((one) => one.gap)
+      .map((one) => ({x: one.x, width: one.width, ms: one.end - one.start})),
+  };
 }
 
 function cut(from, end, busy) {

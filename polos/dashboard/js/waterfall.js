@@ -8,7 +8,16 @@ import {scale} from "./scale.js";
 
 const ROW = 30;
 const SPARE = 8;
-const SIGNS = {run: "play", suspend: "inbox", invoke_and_wait: "right", batch_item: "right", agent_invoke_and_wait: "agent", batch_agent_item: "agent", wait_for_event: "event", wait_event: "event"};
+const SIGNS = {
+  run: "play",
+  suspend: "inbox",
+  invoke_and_wait: "right",
+  batch_item: "right",
+  agent_invoke_and_wait: "agent",
+  batch_agent_item: "agent",
+  wait_for_event: "event",
+  wait_event: "event",
+};
 
 /**
  * `choose(row)` is told which row was opened; `children(id)` gives the timeline of a child execution.
@@ -33,14 +42,51 @@ export class Waterfall {
     this.#children = children;
     this.axis = h("div.wf-axis", {"aria-hidden": "true"});
     this.space = h("div.wf-space", {role: "rowgroup"});
-    this.body = h("div.wf-body", {role: "treegrid", tabindex: "0", "aria-label": "Operations, in the order of the code", "aria-readonly": "true", on: {
-      scroll: () => this.#soon(), keydown: (event) => this.#pressed(event)}}, this.space);
+    this.body = h(
+      "div.wf-body",
+      {
+        role: "treegrid",
+        tabindex: "0",
+        "aria-label": "Operations, in the order of the code",
+        "aria-readonly": "true",
+        on: {
+          scroll: () => this.#soon(),
+          keydown: (event) => this.#pressed(event),
+        },
+      },
+      this.space,
+    );
     this.note = h("span.faint");
     this.only = h("input", {type: "checkbox", on: {change: () => this.filter({only: this.only.checked})}});
-    this.folding = h("input", {type: "checkbox", checked: true, on: {change: () => { this.#fold = this.folding.checked; this.#draw(); }}});
-    this.search = h("input", {type: "search", "aria-label": "Filter operations by key", placeholder: "Filter by key", dataset: {search: ""}, on: {input: () => this.filter({text: this.search.value})}});
-    this.tools = h("div.row", this.note, h("label.check", {title: "Fold time in which nothing is at work"}, this.folding, "fold idle time"), h("label.check", {title: "f"}, this.only, "failed or pending"), this.search);
-    this.element = h("div.waterfall", h("div.wf-head", h("span", "Operation"), this.axis, h("span.c-number", "Took")), this.body);
+    this.folding = h("input", {
+      type: "checkbox",
+      checked: true,
+      on: {
+        change: () => {
+          this.#fold = this.folding.checked;
+          this.#draw();
+        },
+      },
+    });
+    this.search = h("input", {
+      type: "search",
+      "aria-label": "Filter operations by key",
+      placeholder: "Filter by key",
+      dataset: {search: ""},
+      on: {input: () => this.filter({text: this.search.value})},
+    });
+    this.tools = h(
+      "div.row",
+      this.note,
+      h("label.check", {title: "Fold time in which nothing is at work"}, this.folding, "fold idle time"),
+      h("label.check", {title: "f"}, this.only, "failed or pending"),
+      this.search,
+    );
+    this.element = h(
+      "div.waterfall",
+      h("div.wf-head", h("span", "Operation"), this.axis, h("span.c-number", "Took")),
+      this.body,
+    );
     const sizes = new ResizeObserver(() => this.#soon());
     sizes.observe(this.body);
     scope.onLeave(() => sizes.disconnect());
@@ -68,12 +114,15 @@ export class Waterfall {
 
   /** Bring the children that are unfolded and go on up to date. */
   async refresh(signal) {
-    for (const [id, story] of this.#unfolded) if (!story.ended_at) this.#unfolded.set(id, await this.#children(id, signal));
+    for (const [id, story] of this.#unfolded)
+      if (!story.ended_at) this.#unfolded.set(id, await this.#children(id, signal));
   }
 
   /** Choose the row of an address, if there is one. */
   reveal(address, execution = null) {
-    const at = this.#rows.findIndex((row) => row.op.address === address && (!execution || row.execution === execution));
+    const at = this.#rows.findIndex(
+      (row) => row.op.address === address && (!execution || row.execution === execution),
+    );
     if (at >= 0) this.#go(at, {open: true});
     return at >= 0;
   }
@@ -102,9 +151,20 @@ export class Waterfall {
     const to = ms(this.#story.ended_at) ?? now;
     const busy = this.#fold ? this.#operations.flatMap((op) => busyOf(op, to)) : [];
     this.#scale = scale(ms(this.#story.created_at), to, busy, {fold: this.#fold});
-    fill(this.axis, this.#scale.ticks.map((tick) => h("span.wf-tick", {style: {left: percent(tick.x)}}, duration(tick.ms))),
-      this.#scale.gaps.map((gap) => h("span.wf-gap", {style: {left: percent(gap.x), width: percent(gap.width)}, title: `${duration(gap.ms)} in which nothing was at work`})));
-    this.note.textContent = this.#rows.length === this.#operations.length ? `${count(this.#rows.length)} operations` : `${count(this.#rows.length)} rows`;
+    fill(
+      this.axis,
+      this.#scale.ticks.map((tick) => h("span.wf-tick", {style: {left: percent(tick.x)}}, duration(tick.ms))),
+      this.#scale.gaps.map((gap) =>
+        h("span.wf-gap", {
+          style: {left: percent(gap.x), width: percent(gap.width)},
+          title: `${duration(gap.ms)} in which nothing was at work`,
+        }),
+      ),
+    );
+    this.note.textContent =
+      this.#rows.length === this.#operations.length
+        ? `${count(this.#rows.length)} operations`
+        : `${count(this.#rows.length)} rows`;
     this.body.setAttribute("aria-rowcount", this.#rows.length);
     this.space.style.setProperty("height", `${Math.max(1, this.#rows.length) * ROW}px`);
     this.#paint();
@@ -115,8 +175,11 @@ export class Waterfall {
     for (const op of operations) {
       const story = op.child ? this.#unfolded.get(op.child) : null;
       const below = story ? this.#wanted(story.operations, op.child, depth + 1) : [];
-      const fits = (!this.#only || pending(op) || op.stage === "failed" || op.attempts.some((one) => one.error)) && op.key.toLowerCase().includes(this.#text);
-      if (fits || below.length) found.push({op, execution, depth, id: `${execution}/${op.address}`}, ...below);
+      const fits =
+        (!this.#only || pending(op) || op.stage === "failed" || op.attempts.some((one) => one.error)) &&
+        op.key.toLowerCase().includes(this.#text);
+      if (fits || below.length)
+        found.push({op, execution, depth, id: `${execution}/${op.address}`}, ...below);
     }
     return found;
   }
@@ -128,11 +191,17 @@ export class Waterfall {
 
   #paint() {
     const first = Math.max(0, Math.floor(this.body.scrollTop / ROW) - SPARE);
-    const last = Math.min(this.#rows.length, Math.ceil((this.body.scrollTop + this.body.clientHeight) / ROW) + SPARE);
+    const last = Math.min(
+      this.#rows.length,
+      Math.ceil((this.body.scrollTop + this.body.clientHeight) / ROW) + SPARE,
+    );
     const now = ms(this.#story.ended_at) ?? Date.now();
     const rows = [];
     for (let i = first; i < last; i += 1) rows.push(this.#row(this.#rows[i], i, now));
-    if (!this.#rows.length) rows.push(h("div.wf-none", this.#operations.length ? "None fits the filter" : "Nothing has been asked for yet"));
+    if (!this.#rows.length)
+      rows.push(
+        h("div.wf-none", this.#operations.length ? "None fits the filter" : "Nothing has been asked for yet"),
+      );
     fill(this.space, rows);
     const active = this.#rows.length ? `wf-${this.#at}` : "";
     this.body.setAttribute("aria-activedescendant", active);
@@ -143,23 +212,67 @@ export class Waterfall {
     const took = lengthOf(op, now);
     const unfolded = op.child ? this.#unfolded.has(op.child) : null;
     const fold = op.child
-      ? h("button.wf-fold", {type: "button", tabindex: "-1", "aria-label": `${unfolded ? "Fold" : "Unfold"} ${op.key}`, on: {click: (event) => { event.stopPropagation(); this.#toggle(row); }}}, icon(unfolded ? "down" : "right"))
+      ? h(
+          "button.wf-fold",
+          {
+            type: "button",
+            tabindex: "-1",
+            "aria-label": `${unfolded ? "Fold" : "Unfold"} ${op.key}`,
+            on: {
+              click: (event) => {
+                event.stopPropagation();
+                this.#toggle(row);
+              },
+            },
+          },
+          icon(unfolded ? "down" : "right"),
+        )
       : h("span.wf-fold");
-    return h("div.wf-row", {
-      id: `wf-${i}`, role: "row", "aria-rowindex": i + 1, "aria-level": depth + 1, "aria-expanded": unfolded === null ? null : String(unfolded),
-      "aria-selected": String(row.id === this.#opened), class: i === this.#at ? "marked" : "",
-      style: {top: `${i * ROW}px`}, on: {click: () => this.#go(i, {open: true})},
-    },
-    h("div.wf-name", {role: "gridcell", style: {"padding-left": `${depth * 16}px`}, title: op.address}, fold, h(`span.wf-sign.s-${op.stage}`, icon(SIGNS[op.verb] ?? (op.wait ? "clock" : "play"))),
-      h("span.clip", op.key), op.attempts.length > 1 ? h("span.tries", {title: `${op.attempts.length} attempts`}, `×${op.attempts.length}`) : null, h("span.unseen", spoken(op))),
-    h("div.wf-track", {role: "gridcell"}, barsOf(op, now).map((bar) => this.#bar(bar))),
-    h("div.wf-took", {role: "gridcell", class: pending(op) ? "growing" : ""}, took === null ? "" : duration(took)));
+    return h(
+      "div.wf-row",
+      {
+        id: `wf-${i}`,
+        role: "row",
+        "aria-rowindex": i + 1,
+        "aria-level": depth + 1,
+        "aria-expanded": unfolded === null ? null : String(unfolded),
+        "aria-selected": String(row.id === this.#opened),
+        class: i === this.#at ? "marked" : "",
+        style: {top: `${i * ROW}px`},
+        on: {click: () => this.#go(i, {open: true})},
+      },
+      h(
+        "div.wf-name",
+        {role: "gridcell", style: {"padding-left": `${depth * 16}px`}, title: op.address},
+        fold,
+        h(`span.wf-sign.s-${op.stage}`, icon(SIGNS[op.verb] ?? (op.wait ? "clock" : "play"))),
+        h("span.clip", op.key),
+        op.attempts.length > 1
+          ? h("span.tries", {title: `${op.attempts.length} attempts`}, `×${op.attempts.length}`)
+          : null,
+        h("span.unseen", spoken(op)),
+      ),
+      h(
+        "div.wf-track",
+        {role: "gridcell"},
+        barsOf(op, now).map((bar) => this.#bar(bar)),
+      ),
+      h(
+        "div.wf-took",
+        {role: "gridcell", class: pending(op) ? "growing" : ""},
+        took === null ? "" : duration(took),
+      ),
+    );
   }
 
   #bar(bar) {
     const from = this.#scale.x(bar.from);
     const width = this.#scale.x(bar.to) - from;
-    return h(`span.wf-bar.b-${bar.kind}`, {class: bar.open ? "open" : "", style: {left: percent(from), width: percent(width)}, title: `${bar.text}, ${duration(bar.to - bar.from)}`});
+    return h(`span.wf-bar.b-${bar.kind}`, {
+      class: bar.open ? "open" : "",
+      style: {left: percent(from), width: percent(width)},
+      title: `${bar.text}, ${duration(bar.to - bar.from)}`,
+    });
   }
 
   // --- moving -------------------------------------------------------------------------------------------------------
@@ -169,7 +282,8 @@ export class Waterfall {
     this.#at = Math.max(0, Math.min(this.#rows.length - 1, at));
     const top = this.#at * ROW;
     if (top < this.body.scrollTop) this.body.scrollTop = top;
-    else if (top + ROW > this.body.scrollTop + this.body.clientHeight) this.body.scrollTop = top + ROW - this.body.clientHeight;
+    else if (top + ROW > this.body.scrollTop + this.body.clientHeight)
+      this.body.scrollTop = top + ROW - this.body.clientHeight;
     if (open) {
       this.#opened = this.#rows[this.#at].id;
       this.#choose(this.#rows[this.#at]);
@@ -191,8 +305,10 @@ export class Waterfall {
     const moves = {ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -1e9, End: 1e9};
     if (event.key in moves) this.#go(this.#at + moves[event.key], {open: this.#opened !== null});
     else if (event.key === "Enter" || event.key === " ") this.#go(this.#at, {open: true});
-    else if (event.key === "ArrowRight" && row?.op.child && !this.#unfolded.has(row.op.child)) this.#toggle(row);
-    else if (event.key === "ArrowLeft" && row?.op.child && this.#unfolded.has(row.op.child)) this.#toggle(row);
+    else if (event.key === "ArrowRight" && row?.op.child && !this.#unfolded.has(row.op.child))
+      this.#toggle(row);
+    else if (event.key === "ArrowLeft" && row?.op.child && this.#unfolded.has(row.op.child))
+      this.#toggle(row);
     else return;
     event.preventDefault();
   }

@@ -11,7 +11,11 @@ export async function show({outlet, scope}) {
   const counted = h("span.faint");
   const shown = new Map();
   let cursor = null;
-  const more = h("button", {type: "button", hidden: true, on: {click: () => read(cursor, scope.signal)}}, "More");
+  const more = h(
+    "button",
+    {type: "button", hidden: true, on: {click: () => read(cursor, scope.signal)}},
+    "More",
+  );
 
   async function read(from, signal) {
     const page = await get("/v1/approvals", {cursor: from}, {signal});
@@ -29,11 +33,19 @@ export async function show({outlet, scope}) {
     for (const one of approvals) {
       if (shown.has(nameOf(one))) continue;
       news = true;
-      const element = approval(one, () => { drop(nameOf(one)); tell(); });
+      const element = approval(one, () => {
+        drop(nameOf(one));
+        tell();
+      });
       shown.set(nameOf(one), element);
       list.append(element);
     }
-    if (!keep && !shown.extended) for (const name of [...shown.keys()]) if (!ids.has(name)) { drop(name); news = true; }
+    if (!keep && !shown.extended)
+      for (const name of [...shown.keys()])
+        if (!ids.has(name)) {
+          drop(name);
+          news = true;
+        }
     tell();
     return news;
   }
@@ -45,7 +57,13 @@ export async function show({outlet, scope}) {
 
   function tell() {
     list.querySelector(".empty")?.remove();
-    if (!shown.size) list.append(empty("Nobody has to answer anything", h("p", "Steps that wait for a person (", h("code", "ctx.step.suspend"), ") show up here.")));
+    if (!shown.size)
+      list.append(
+        empty(
+          "Nobody has to answer anything",
+          h("p", "Steps that wait for a person (", h("code", "ctx.step.suspend"), ") show up here."),
+        ),
+      );
     const text = shown.size ? plural(shown.size, "step waits", "steps wait") : "";
     if (counted.textContent !== text && counted.isConnected) announce(text || "Nothing waits any more");
     counted.textContent = text;
@@ -60,6 +78,15 @@ export async function show({outlet, scope}) {
 const nameOf = (one) => `${one.execution_id} ${one.step_key}`;
 
 function approval(one, done) {
-  return card(one.workflow_id, {aside: [executionLink(one.execution_id, {dataset: {row: "", key: nameOf(one)}}),
-    h("span.faint", "asked ", time(one.asked_at)), one.due ? h("span.faint", "gives up ", time(one.due)) : null]}, h("div.card-body", answerForm(one, done)));
+  return card(
+    one.workflow_id,
+    {
+      aside: [
+        executionLink(one.execution_id, {dataset: {row: "", key: nameOf(one)}}),
+        h("span.faint", "asked ", time(one.asked_at)),
+        one.due ? h("span.faint", "gives up ", time(one.due)) : null,
+      ],
+    },
+    h("div.card-body", answerForm(one, done)),
+  );
 }

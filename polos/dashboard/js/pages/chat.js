@@ -29,7 +29,8 @@ export async function show({parts, query, outlet, scope}) {
   return {};
 }
 
-const freshSession = () => `chat-${new Date().toISOString().slice(0, 16).replace(/[-:]/g, "")}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+const freshSession = () =>
+  `chat-${new Date().toISOString().slice(0, 16).replace(/[-:]/g, "")}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
 
 class Chat {
   #agent;
@@ -42,31 +43,85 @@ class Chat {
     this.#agent = agent;
     this.#session = session;
     this.#scope = scope;
-    this.log = h("div.chat-log", {role: "log", "aria-label": "Conversation", tabindex: "0", on: {scroll: () => (this.#follows = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60)}});
-    this.box = h("textarea", {rows: 2, placeholder: "Write to the agent", "aria-label": "Message", dataset: {search: ""}, on: {keydown: (event) => this.#typed(event)}});
+    this.log = h("div.chat-log", {
+      role: "log",
+      "aria-label": "Conversation",
+      tabindex: "0",
+      on: {
+        scroll: () =>
+          (this.#follows = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60),
+      },
+    });
+    this.box = h("textarea", {
+      rows: 2,
+      placeholder: "Write to the agent",
+      "aria-label": "Message",
+      dataset: {search: ""},
+      on: {keydown: (event) => this.#typed(event)},
+    });
     this.button = h("button.primary", {type: "submit"}, "Send");
-    this.form = h("form.composer", {on: {submit: (event) => { event.preventDefault(); this.#send(); }}}, this.box, this.button);
-    this.element = h("div.page.chat-page", h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/agents"}, "Agents"), " / "),
-      pageHead(agent, h("span.faint", "session ", h("code", session)), h("a.button", {href: to(["agents", agent], {session: freshSession()})}, icon("plus"), "New session")),
-      this.log, this.form, commandLine(commands.chat(agent)));
+    this.form = h(
+      "form.composer",
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            this.#send();
+          },
+        },
+      },
+      this.box,
+      this.button,
+    );
+    this.element = h(
+      "div.page.chat-page",
+      h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/agents"}, "Agents"), " / "),
+      pageHead(
+        agent,
+        h("span.faint", "session ", h("code", session)),
+        h("a.button", {href: to(["agents", agent], {session: freshSession()})}, icon("plus"), "New session"),
+      ),
+      this.log,
+      this.form,
+      commandLine(commands.chat(agent)),
+    );
   }
 
   /** What was said before, and the run that goes on, if there is one. */
   async load() {
     const {signal} = this.#scope;
-    const said = await get("/v1/sessions/messages", {agent_id: this.#agent, session_id: this.#session}, {signal}).catch((error) => {
+    const said = await get(
+      "/v1/sessions/messages",
+      {agent_id: this.#agent, session_id: this.#session},
+      {signal},
+    ).catch((error) => {
       if (error.status === 404) return {messages: [], summary: ""};
       throw error;
     });
     if (said.summary) this.log.append(h("p.notice", "Shortened: ", said.summary));
     for (const one of said.messages) this.#append(message(one, this.#names));
-    const {executions} = await get("/v1/executions", {session_id: this.#session, workflow_id: this.#agent, limit: 5}, {signal});
+    const {executions} = await get(
+      "/v1/executions",
+      {session_id: this.#session, workflow_id: this.#agent, limit: 5},
+      {signal},
+    );
     const current = executions.find((one) => !one.ended);
-    if (!said.messages.length && !current) this.log.append(h("p.faint.chat-empty", "Nothing was said yet. Each message runs the agent durably: you may close this page, and come back."));
+    if (!said.messages.length && !current)
+      this.log.append(
+        h(
+          "p.faint.chat-empty",
+          "Nothing was said yet. Each message runs the agent durably: you may close this page, and come back.",
+        ),
+      );
     if (current) {
       const run = await get(ofExecution(current.id), {}, {signal});
       const input = run.payload?.input;
-      this.#append(message({role: "user", parts: [{type: "text", text: typeof input === "string" ? input : JSON.stringify(input)}]}));
+      this.#append(
+        message({
+          role: "user",
+          parts: [{type: "text", text: typeof input === "string" ? input : JSON.stringify(input)}],
+        }),
+      );
       this.#follow(current.id);
     }
     this.#bottom(true);
@@ -88,7 +143,11 @@ class Chat {
     this.button.disabled = true;
     this.#bottom(true);
     try {
-      const started = await post("/v1/executions", {workflow_id: this.#agent, payload: {input: text, streaming: true}, session_id: this.#session});
+      const started = await post("/v1/executions", {
+        workflow_id: this.#agent,
+        payload: {input: text, streaming: true},
+        session_id: this.#session,
+      });
       this.#follow(started.id);
     } catch (error) {
       this.#append(failure(error));
@@ -105,7 +164,8 @@ class Chat {
     this.#append(place);
     const drawn = [];
     const draw = () => {
-      run.messages().forEach((one, i) => { // what has not changed stays, with what somebody has unfolded in it
+      run.messages().forEach((one, i) => {
+        // what has not changed stays, with what somebody has unfolded in it
         const text = JSON.stringify(one);
         if (drawn[i]?.text === text) return;
         const element = message(one, this.#names);
@@ -113,7 +173,8 @@ class Chat {
         else foot.before(element);
         drawn[i] = {text, element};
       });
-      for (const old of place.querySelectorAll(":scope > .question")) if (!run.questions.includes(old)) old.remove();
+      for (const old of place.querySelectorAll(":scope > .question"))
+        if (!run.questions.includes(old)) old.remove();
       for (const one of run.questions) if (!one.isConnected) foot.before(one);
       this.#bottom();
     };
@@ -128,24 +189,40 @@ class Chat {
       return "over";
     };
     this.#scope.watch(look, {every: 60, slowest: 5000, first: 0, long: true});
-    if (!live.on) place.append(h("p.notice", "Live is paused: what the agent says is shown when it goes on."));
+    if (!live.on)
+      place.append(h("p.notice", "Live is paused: what the agent says is shown when it goes on."));
   }
 
   /** The form of a step that waits within the run. */
   async #ask(id, step, signal) {
     const {suspensions} = await get(ofExecution(id, "suspensions"), {}, {signal});
     const one = suspensions.find((each) => each.step_key === step); // none: it was answered long ago
-    return one ? h("div.card.card-body.question", answerForm({execution_id: id, step_key: one.step_key, form: formOf(one.data)}, () => {})) : null;
+    return one
+      ? h(
+          "div.card.card-body.question",
+          answerForm({execution_id: id, step_key: one.step_key, form: formOf(one.data)}, () => {}),
+        )
+      : null;
   }
 
   async #finish(id, foot, place, draw) {
     const run = await get(ofExecution(id), {}, {signal: this.#scope.signal});
     const used = run.result?.usage;
-    fill(foot, executionLink(id), status(run.status), used ? h("span.faint", `${count(used.total_tokens)} tokens`) : null, run.result?.cost ? h("span.faint", dollars(run.result.cost)) : null);
+    fill(
+      foot,
+      executionLink(id),
+      status(run.status),
+      used ? h("span.faint", `${count(used.total_tokens)} tokens`) : null,
+      run.result?.cost ? h("span.faint", dollars(run.result.cost)) : null,
+    );
     draw();
     if (run.error) place.append(h("p.wrong.wrap", `${run.error.type}: ${run.error.message}`));
     place.setAttribute("aria-busy", "false");
-    announce(ENDED.has(run.status) ? `The agent's run has ${run.status.replace("_", " ")}` : `The agent's run is ${run.status}`);
+    announce(
+      ENDED.has(run.status)
+        ? `The agent's run has ${run.status.replace("_", " ")}`
+        : `The agent's run is ${run.status}`,
+    );
     this.button.disabled = false;
     this.#bottom();
   }

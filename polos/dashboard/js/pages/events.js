@@ -12,7 +12,12 @@ import {table} from "../rows.js";
 
 const PAGE = 50;
 const TOPICS = [{title: "Topic"}, {title: "Events", cls: "c-number"}, {title: "Last", cls: "c-time"}];
-const EVENTS = [{title: "#", cls: "c-number c-seq"}, {title: "Type", cls: "c-type"}, {title: "Data"}, {title: "At", cls: "c-time"}];
+const EVENTS = [
+  {title: "#", cls: "c-number c-seq"},
+  {title: "Type", cls: "c-type"},
+  {title: "Data"},
+  {title: "At", cls: "c-time"},
+];
 
 export async function show({query, outlet, scope}) {
   const topic = query.get("topic");
@@ -25,28 +30,84 @@ async function topics(query, outlet, scope) {
   const rows = table("Topics", TOPICS, {row: topicCells, key: (one) => one.topic});
   const content = h("div", {on: {keydown: rowKeys}});
   const foot = h("nav.pager", {"aria-label": "Pages"});
-  const prefix = h("input", {type: "search", dataset: {search: ""}, value: query.get("prefix") ?? "", "aria-label": "Topics that begin with", placeholder: "topics that begin with"});
-  const form = h("form.search", {on: {submit: (event) => { event.preventDefault(); location.hash = to(["events"], {prefix: prefix.value.trim()}); }}}, prefix);
+  const prefix = h("input", {
+    type: "search",
+    dataset: {search: ""},
+    value: query.get("prefix") ?? "",
+    "aria-label": "Topics that begin with",
+    placeholder: "topics that begin with",
+  });
+  const form = h(
+    "form.search",
+    {
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          location.hash = to(["events"], {prefix: prefix.value.trim()});
+        },
+      },
+    },
+    prefix,
+  );
   const read = async (signal) => {
-    const page = await get("/v1/topics", {cursor: query.get("cursor"), prefix: query.get("prefix"), limit: PAGE}, {signal});
+    const page = await get(
+      "/v1/topics",
+      {cursor: query.get("cursor"), prefix: query.get("prefix"), limit: PAGE},
+      {signal},
+    );
     const news = rows.update(page.topics);
-    if (!page.topics.length) fill(content, empty("No topic", h("p", "Publish an event, and its topic shows up here.")));
+    if (!page.topics.length)
+      fill(content, empty("No topic", h("p", "Publish an event, and its topic shows up here.")));
     else if (!rows.element.isConnected) fill(content, rows.element);
-    fill(foot, page.next_cursor ? h("a.button", {href: to(["events"], {prefix: query.get("prefix"), cursor: page.next_cursor})}, "More") : null);
+    fill(
+      foot,
+      page.next_cursor
+        ? h(
+            "a.button",
+            {href: to(["events"], {prefix: query.get("prefix"), cursor: page.next_cursor})},
+            "More",
+          )
+        : null,
+    );
     return news;
   };
-  fill(outlet, h("div.page", pageHead("Events", h("button", {type: "button", dataset: {publish: ""}, on: {click: () => publish("", scope)}}, icon("plus"), "Publish…")), form, content, foot));
+  fill(
+    outlet,
+    h(
+      "div.page",
+      pageHead(
+        "Events",
+        h(
+          "button",
+          {type: "button", dataset: {publish: ""}, on: {click: () => publish("", scope)}},
+          icon("plus"),
+          "Publish…",
+        ),
+      ),
+      form,
+      content,
+      foot,
+    ),
+  );
   await read(scope.signal);
   scope.watch(read, {every: 5000, slowest: 30_000});
 }
 
 function topicCells(one) {
-  return [h("a.wrap", {href: to(["events"], {topic: one.topic}), dataset: {row: "", key: one.topic}}, one.topic), count(one.events), time(one.last_at)];
+  return [
+    h("a.wrap", {href: to(["events"], {topic: one.topic}), dataset: {row: "", key: one.topic}}, one.topic),
+    count(one.events),
+    time(one.last_at),
+  ];
 }
 
 async function events(topic, query, outlet, scope) {
   const before = Number(query.get("before") ?? 0);
-  const rows = table(`Events of ${topic}, the newest first`, EVENTS, {row: eventCells, key: (one) => one.id, cls: "events"});
+  const rows = table(`Events of ${topic}, the newest first`, EVENTS, {
+    row: eventCells,
+    key: (one) => one.id,
+    cls: "events",
+  });
   const content = h("div");
   const foot = h("nav.pager", {"aria-label": "Pages"});
   let shown = [];
@@ -56,8 +117,14 @@ async function events(topic, query, outlet, scope) {
     if (!shown.length) fill(content, empty("No event yet"));
     else if (!rows.element.isConnected) fill(content, rows.element);
     const lowest = shown.at(-1)?.sequence_id ?? 1;
-    fill(foot, before ? h("a.button", {href: to(["events"], {topic})}, "Newest") : null, h("span.faint", `${shown.length} shown${before ? ", not live" : ""}`),
-      lowest > 1 ? h("a.button", {href: to(["events"], {topic, before: lowest}), dataset: {older: ""}}, "Older") : null);
+    fill(
+      foot,
+      before ? h("a.button", {href: to(["events"], {topic})}, "Newest") : null,
+      h("span.faint", `${shown.length} shown${before ? ", not live" : ""}`),
+      lowest > 1
+        ? h("a.button", {href: to(["events"], {topic, before: lowest}), dataset: {older: ""}}, "Older")
+        : null,
+    );
     return news;
   };
   const save = () => {
@@ -66,37 +133,76 @@ async function events(topic, query, outlet, scope) {
     link.click();
     URL.revokeObjectURL(link.href);
   };
-  fill(outlet, h("div.page", h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/events"}, "Events"), " / "),
-    pageHead(topic, h("button", {type: "button", on: {click: save}}, "Save as JSON"), h("button", {type: "button", dataset: {publish: ""}, on: {click: () => publish(topic, scope)}}, icon("plus"), "Publish…")), content, foot));
+  fill(
+    outlet,
+    h(
+      "div.page",
+      h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/events"}, "Events"), " / "),
+      pageHead(
+        topic,
+        h("button", {type: "button", on: {click: save}}, "Save as JSON"),
+        h(
+          "button",
+          {type: "button", dataset: {publish: ""}, on: {click: () => publish(topic, scope)}},
+          icon("plus"),
+          "Publish…",
+        ),
+      ),
+      content,
+      foot,
+    ),
+  );
   const first = await get("/v1/events", {topic, before, limit: PAGE}, {signal: scope.signal});
   shown = first.events.toReversed();
   last = first.last_sequence_id;
   draw();
   if (before) return;
-  scope.watch(async (signal) => {
-    const page = await get("/v1/events", {topic, after: last, limit: PAGE, wait: 15}, {signal});
-    if (!page.events.length) return false;
-    last = page.last_sequence_id;
-    shown = [...page.events.toReversed(), ...shown].slice(0, 4 * PAGE);
-    return draw();
-  }, {every: 1000, slowest: 10_000, long: true});
+  scope.watch(
+    async (signal) => {
+      const page = await get("/v1/events", {topic, after: last, limit: PAGE, wait: 15}, {signal});
+      if (!page.events.length) return false;
+      last = page.last_sequence_id;
+      shown = [...page.events.toReversed(), ...shown].slice(0, 4 * PAGE);
+      return draw();
+    },
+    {every: 1000, slowest: 10_000, long: true},
+  );
 }
 
 function eventCells(one) {
-  return [count(one.sequence_id), one.event_type ? h("span.tag.clip", {title: one.event_type}, one.event_type) : h("span.faint", "–"), jsonView(one.data, "the data"), time(one.created_at)];
+  return [
+    count(one.sequence_id),
+    one.event_type ? h("span.tag.clip", {title: one.event_type}, one.event_type) : h("span.faint", "–"),
+    jsonView(one.data, "the data"),
+    time(one.created_at),
+  ];
 }
 
 function publish(given, scope) {
   const topic = h("input", {name: "topic", value: given, autocomplete: "off"});
   const type = h("input", {name: "event_type", autocomplete: "off"});
   const data = h("textarea.code", {name: "data", rows: 5, spellcheck: "false", value: "{}"});
-  confirm("Publish an event", [h("div.fields", labelled("Topic", topic), labelled("Type", type, {hint: "may be left out"}), labelled("Data, as JSON", data))], {
-    verb: "Publish",
-    act: async () => {
-      await post("/v1/events", {topic: topic.value.trim(), events: [{event_type: type.value.trim() || null, data: JSON.parse(data.value || "null")}]});
-      toast("Published.");
-      if (here().query.get("topic") === topic.value.trim()) scope.soon();
-      else location.hash = to(["events"], {topic: topic.value.trim()});
+  confirm(
+    "Publish an event",
+    [
+      h(
+        "div.fields",
+        labelled("Topic", topic),
+        labelled("Type", type, {hint: "may be left out"}),
+        labelled("Data, as JSON", data),
+      ),
+    ],
+    {
+      verb: "Publish",
+      act: async () => {
+        await post("/v1/events", {
+          topic: topic.value.trim(),
+          events: [{event_type: type.value.trim() || null, data: JSON.parse(data.value || "null")}],
+        });
+        toast("Published.");
+        if (here().query.get("topic") === topic.value.trim()) scope.soon();
+        else location.hash = to(["events"], {topic: topic.value.trim()});
+      },
     },
-  });
+  );
 }

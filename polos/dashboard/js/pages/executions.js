@@ -8,10 +8,36 @@ import {empty, executionLink, failure, loading, pageHead, status, time} from "..
 import {go, here, to, withQuery} from "../router.js";
 import {table} from "../rows.js";
 
-const STATUSES = ["running", "waiting", "queued", "failed", "completed", "stalled", "paused", "cancelled", "timed_out", "continued"];
-const SPANS = [["", "any time"], ["15", "15 minutes"], ["60", "1 hour"], ["1440", "24 hours"], ["10080", "7 days"]];
+const STATUSES = [
+  "running",
+  "waiting",
+  "queued",
+  "failed",
+  "completed",
+  "stalled",
+  "paused",
+  "cancelled",
+  "timed_out",
+  "continued",
+];
+const SPANS = [
+  ["", "any time"],
+  ["15", "15 minutes"],
+  ["60", "1 hour"],
+  ["1440", "24 hours"],
+  ["10080", "7 days"],
+];
 const LIMIT = 50;
-const FILTERS = ["status", "workflow_id", "id_prefix", "session_id", "user_id", "root_execution_id", "attribute", "roots_only"];
+const FILTERS = [
+  "status",
+  "workflow_id",
+  "id_prefix",
+  "session_id",
+  "user_id",
+  "root_execution_id",
+  "attribute",
+  "roots_only",
+];
 
 const COLUMNS = [
   {title: "Status", cls: "c-status"},
@@ -40,7 +66,13 @@ class List {
 
   constructor(scope) {
     this.#scope = scope;
-    this.element = h("div.page", pageHead("Executions", h("a.button.primary", {href: "#/start"}, icon("plus"), "Start")), this.#bar, this.#content, this.#foot);
+    this.element = h(
+      "div.page",
+      pageHead("Executions", h("a.button.primary", {href: "#/start"}, icon("plus"), "Start")),
+      this.#bar,
+      this.#content,
+      this.#foot,
+    );
   }
 
   async look(query) {
@@ -55,7 +87,10 @@ class List {
       return;
     }
     if (!query.get("cursor")) {
-      this.#watch = this.#scope.watch(async (signal) => this.#draw(await this.#page(query, signal), query), {every: 2000, slowest: 10_000});
+      this.#watch = this.#scope.watch(async (signal) => this.#draw(await this.#page(query, signal), query), {
+        every: 2000,
+        slowest: 10_000,
+      });
     }
   }
 
@@ -81,31 +116,102 @@ class List {
     const older = page.next_cursor && to(["executions"], {...all(query), cursor: page.next_cursor});
     const shown = JSON.stringify([cursor, older ? 1 : 0, page.executions.length]);
     const link = this.#foot.querySelector("[data-older]");
-    if (this.#foot.dataset.shown === shown) { // the same but for where the next page begins
+    if (this.#foot.dataset.shown === shown) {
+      // the same but for where the next page begins
       if (link && older) link.setAttribute("href", older);
       return;
     }
     this.#foot.dataset.shown = shown;
-    fill(this.#foot,
+    fill(
+      this.#foot,
       cursor ? h("a.button", {href: to(["executions"], {...all(query), cursor: null})}, "Newest") : null,
       cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null,
-      h("span.faint", page.executions.length ? `${page.executions.length} shown${cursor ? ", not live" : ""}` : ""),
-      older ? h("a.button", {href: older, dataset: {older: ""}}, "Older") : null);
+      h(
+        "span.faint",
+        page.executions.length ? `${page.executions.length} shown${cursor ? ", not live" : ""}` : "",
+      ),
+      older ? h("a.button", {href: older, dataset: {older: ""}}, "Older") : null,
+    );
   }
 
   async #drawFilters(query) {
     const chosen = query.get("status") ?? "";
-    const chip = (value, text) => h("a.chip", {href: withQuery({status: value, cursor: null}), "aria-current": chosen === value ? "true" : null, dataset: {key: `status-${value}`}}, value ? status(value) : text);
-    const workflow = h("select", {"aria-label": "Workflow", dataset: {key: "workflow"}, on: {change: () => go(withQuery({workflow_id: workflow.value, cursor: null}))}});
-    const within = h("select", {"aria-label": "Started within", dataset: {key: "within"}, on: {change: () => go(withQuery({within: within.value, cursor: null}))}},
-      SPANS.map(([value, text]) => h("option", {value, selected: (query.get("within") ?? "") === value}, text)));
-    const search = h("input", {type: "search", dataset: {search: "", key: "search"}, "aria-label": "Id, or name=value of an attribute", placeholder: "id, session:…, user:…, attribute=value", spellcheck: "false", autocomplete: "off"});
-    const roots = h("input", {type: "checkbox", checked: query.get("roots_only") === "true", dataset: {key: "roots"}, on: {change: () => go(withQuery({roots_only: roots.checked ? "true" : null, cursor: null}))}});
-    const form = h("form.search", {on: {submit: (event) => { event.preventDefault(); searched(search.value.trim()); }}}, search);
-    fill(this.#bar, h("div.chips", {role: "group", "aria-label": "Status"}, chip("", "All"), STATUSES.map((one) => chip(one))),
-      h("div.filter-row", form, workflow, within, h("label.check", roots, "without children"), removable(query)));
+    const chip = (value, text) =>
+      h(
+        "a.chip",
+        {
+          href: withQuery({status: value, cursor: null}),
+          "aria-current": chosen === value ? "true" : null,
+          dataset: {key: `status-${value}`},
+        },
+        value ? status(value) : text,
+      );
+    const workflow = h("select", {
+      "aria-label": "Workflow",
+      dataset: {key: "workflow"},
+      on: {change: () => go(withQuery({workflow_id: workflow.value, cursor: null}))},
+    });
+    const within = h(
+      "select",
+      {
+        "aria-label": "Started within",
+        dataset: {key: "within"},
+        on: {change: () => go(withQuery({within: within.value, cursor: null}))},
+      },
+      SPANS.map(([value, text]) =>
+        h("option", {value, selected: (query.get("within") ?? "") === value}, text),
+      ),
+    );
+    const search = h("input", {
+      type: "search",
+      dataset: {search: "", key: "search"},
+      "aria-label": "Id, or name=value of an attribute",
+      placeholder: "id, session:…, user:…, attribute=value",
+      spellcheck: "false",
+      autocomplete: "off",
+    });
+    const roots = h("input", {
+      type: "checkbox",
+      checked: query.get("roots_only") === "true",
+      dataset: {key: "roots"},
+      on: {change: () => go(withQuery({roots_only: roots.checked ? "true" : null, cursor: null}))},
+    });
+    const form = h(
+      "form.search",
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            searched(search.value.trim());
+          },
+        },
+      },
+      search,
+    );
+    fill(
+      this.#bar,
+      h(
+        "div.chips",
+        {role: "group", "aria-label": "Status"},
+        chip("", "All"),
+        STATUSES.map((one) => chip(one)),
+      ),
+      h(
+        "div.filter-row",
+        form,
+        workflow,
+        within,
+        h("label.check", roots, "without children"),
+        removable(query),
+      ),
+    );
     const wanted = query.get("workflow_id") ?? "";
-    const draw = (ids) => fill(workflow, h("option", {value: ""}, "all workflows"), ids.map((id) => h("option", {value: id, selected: id === wanted}, id)));
+    const draw = (ids) =>
+      fill(
+        workflow,
+        h("option", {value: ""}, "all workflows"),
+        ids.map((id) => h("option", {value: id, selected: id === wanted}, id)),
+      );
     draw(wanted ? [wanted] : []);
     try {
       const ids = (await allDefinitions()).map((one) => one.id);
@@ -126,7 +232,8 @@ function all(query) {
 function searched(text) {
   const [name, value] = text.split(/[:=](.*)/s);
   if (!text) go(withQuery({id_prefix: null, cursor: null}));
-  else if (text.includes("=")) go(withQuery({attribute: [...here().query.getAll("attribute"), text], cursor: null}));
+  else if (text.includes("="))
+    go(withQuery({attribute: [...here().query.getAll("attribute"), text], cursor: null}));
   else if (name === "session" && value) go(withQuery({session_id: value, cursor: null}));
   else if (name === "user" && value) go(withQuery({user_id: value, cursor: null}));
   else if (/^[0-9a-z]{26}$/.test(text)) go(to(["executions", text]));
@@ -135,36 +242,67 @@ function searched(text) {
 
 /** Filters that have no control of their own, each with a way to take it away. */
 function removable(query) {
-  const chip = (text, changes) => h("a.tag", {href: withQuery({...changes, cursor: null}), "aria-label": `Remove the filter ${text}`}, text, icon("close"));
+  const chip = (text, changes) =>
+    h(
+      "a.tag",
+      {href: withQuery({...changes, cursor: null}), "aria-label": `Remove the filter ${text}`},
+      text,
+      icon("close"),
+    );
   const attributes = query.getAll("attribute");
   return [
-    ...["id_prefix", "session_id", "user_id", "root_execution_id"].filter((name) => query.get(name)).map((name) => chip(`${LABELS[name]} ${query.get(name)}`, {[name]: null})),
+    ...["id_prefix", "session_id", "user_id", "root_execution_id"]
+      .filter((name) => query.get(name))
+      .map((name) => chip(`${LABELS[name]} ${query.get(name)}`, {[name]: null})),
     ...attributes.map((one) => chip(one, {attribute: attributes.filter((other) => other !== one)})),
   ];
 }
 
-const LABELS = {id_prefix: "id begins with", session_id: "session", user_id: "user", root_execution_id: "run of"};
+const LABELS = {
+  id_prefix: "id begins with",
+  session_id: "session",
+  user_id: "user",
+  root_execution_id: "run of",
+};
 
 function nothing(query, following) {
   const filtered = [...query.keys()].some((name) => name !== "cursor");
-  if (following) return empty("None on this page", h("p", "There may be some further back: look at older ones."));
+  if (following)
+    return empty("None on this page", h("p", "There may be some further back: look at older ones."));
   return filtered
     ? empty("No execution fits these filters", h("a.button", {href: "#/executions"}, "Show all"))
-    : empty("Nothing has run yet", h("p", "Start a workflow here, or from the command line:"), h("code", "polos run app.py:workflow"));
+    : empty(
+        "Nothing has run yet",
+        h("p", "Start a workflow here, or from the command line:"),
+        h("code", "polos run app.py:workflow"),
+      );
 }
 
 function cells(one) {
   const ended = one.ended ? one.completed_at : null;
   return [
     status(one.status),
-    h("span.workflow", one.parent_execution_id ? h("span.child-mark", {title: `Started by ${one.parent_execution_id}`}, "↳") : null,
-      h("span.name", {title: one.workflow_id}, one.workflow_id), one.kind !== "workflow" ? h("span.kind", one.kind) : null),
+    h(
+      "span.workflow",
+      one.parent_execution_id
+        ? h("span.child-mark", {title: `Started by ${one.parent_execution_id}`}, "↳")
+        : null,
+      h("span.name", {title: one.workflow_id}, one.workflow_id),
+      one.kind !== "workflow" ? h("span.kind", one.kind) : null,
+    ),
     executionLink(one.id, {dataset: {row: "", key: one.id}}),
     time(one.started_at ?? one.created_at),
     took(one, ended),
-    h("span.about", one.error_message ? h("span.wrong.clip", {title: one.error_message}, one.error_message) : null,
-      Object.entries(one.attributes).map(([name, value]) => h("span.tag.clip", {title: `${name}=${value}`}, `${name}=${value}`)),
-      one.session_id ? h("span.tag.clip", {title: `session ${one.session_id}`}, `session ${one.session_id}`) : null),
+    h(
+      "span.about",
+      one.error_message ? h("span.wrong.clip", {title: one.error_message}, one.error_message) : null,
+      Object.entries(one.attributes).map(([name, value]) =>
+        h("span.tag.clip", {title: `${name}=${value}`}, `${name}=${value}`),
+      ),
+      one.session_id
+        ? h("span.tag.clip", {title: `session ${one.session_id}`}, `session ${one.session_id}`)
+        : null,
+    ),
   ];
 }
 

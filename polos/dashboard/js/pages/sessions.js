@@ -8,20 +8,37 @@ import {empty, executionLink, pageHead, time} from "../parts.js";
 import {to} from "../router.js";
 import {table} from "../rows.js";
 
-const COLUMNS = [{title: "Session"}, {title: "Agent"}, {title: "User"}, {title: "Latest run", cls: "c-id"}, {title: "Last", cls: "c-time"}];
+const COLUMNS = [
+  {title: "Session"},
+  {title: "Agent"},
+  {title: "User"},
+  {title: "Latest run", cls: "c-id"},
+  {title: "Last", cls: "c-time"},
+];
 
 export async function show({parts, query, outlet, scope}) {
   if (parts.length >= 3) return conversation(parts[1], parts[2], outlet, scope);
-  const rows = table("Sessions, the latest first", COLUMNS, {row: cells, key: (one) => `${one.agent_id} ${one.session_id}`});
+  const rows = table("Sessions, the latest first", COLUMNS, {
+    row: cells,
+    key: (one) => `${one.agent_id} ${one.session_id}`,
+  });
   const content = h("div", {on: {keydown: rowKeys}});
   const foot = h("nav.pager", {"aria-label": "Pages"});
   const cursor = query.get("cursor");
   const read = async (signal) => {
     const page = await get("/v1/sessions", {cursor, limit: 50}, {signal});
     const news = rows.update(page.sessions);
-    if (!page.sessions.length) fill(content, empty("No session yet", h("p", "A run with a ", h("code", "session_id"), " begins one.")));
+    if (!page.sessions.length)
+      fill(
+        content,
+        empty("No session yet", h("p", "A run with a ", h("code", "session_id"), " begins one.")),
+      );
     else if (!rows.element.isConnected) fill(content, rows.element);
-    fill(foot, cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null, page.next_cursor ? h("a.button", {href: to(["sessions"], {cursor: page.next_cursor})}, "Older") : null);
+    fill(
+      foot,
+      cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null,
+      page.next_cursor ? h("a.button", {href: to(["sessions"], {cursor: page.next_cursor})}, "Older") : null,
+    );
     return news;
   };
   fill(outlet, h("div.page", pageHead("Sessions"), content, foot));
@@ -32,16 +49,54 @@ export async function show({parts, query, outlet, scope}) {
 
 function cells(one) {
   return [
-    h("a.clip", {href: to(["sessions", one.agent_id, one.session_id]), dataset: {row: "", key: `${one.agent_id} ${one.session_id}`}}, one.session_id),
-    one.agent_id, one.user_id ?? h("span.faint", "–"), one.last_execution_id ? executionLink(one.last_execution_id) : "–", time(one.last_at),
+    h(
+      "a.clip",
+      {
+        href: to(["sessions", one.agent_id, one.session_id]),
+        dataset: {row: "", key: `${one.agent_id} ${one.session_id}`},
+      },
+      one.session_id,
+    ),
+    one.agent_id,
+    one.user_id ?? h("span.faint", "–"),
+    one.last_execution_id ? executionLink(one.last_execution_id) : "–",
+    time(one.last_at),
   ];
 }
 
 async function conversation(agent, session, outlet, scope) {
-  const said = await get("/v1/sessions/messages", {agent_id: agent, session_id: session}, {signal: scope.signal});
-  fill(outlet, h("div.page.reading", h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/sessions"}, "Sessions"), ` / ${agent} / `),
-    pageHead(session, h("a.button", {href: to(["executions"], {session_id: session})}, "Runs"), h("a.button.primary", {href: to(["agents", agent], {session})}, icon("chat"), "Go on with it")),
-    said.summary ? h("details.notice", {open: true}, h("summary", "What stands for the earlier part"), h("p.said", said.summary)) : null,
-    said.messages.length ? messages(said.messages) : empty("Nothing was recorded yet", h("p", "What is said is kept when its run completes."))));
+  const said = await get(
+    "/v1/sessions/messages",
+    {agent_id: agent, session_id: session},
+    {signal: scope.signal},
+  );
+  fill(
+    outlet,
+    h(
+      "div.page.reading",
+      h(
+        "nav.crumbs",
+        {"aria-label": "Where this is"},
+        h("a", {href: "#/sessions"}, "Sessions"),
+        ` / ${agent} / `,
+      ),
+      pageHead(
+        session,
+        h("a.button", {href: to(["executions"], {session_id: session})}, "Runs"),
+        h("a.button.primary", {href: to(["agents", agent], {session})}, icon("chat"), "Go on with it"),
+      ),
+      said.summary
+        ? h(
+            "details.notice",
+            {open: true},
+            h("summary", "What stands for the earlier part"),
+            h("p.said", said.summary),
+          )
+        : null,
+      said.messages.length
+        ? messages(said.messages)
+        : empty("Nothing was recorded yet", h("p", "What is said is kept when its run completes.")),
+    ),
+  );
   return {};
 }

@@ -17,7 +17,17 @@ export async function show({parts, query, outlet, scope}) {
   }
   const definition = definitions.find((one) => one.id === parts[1]);
   if (!definition) {
-    fill(outlet, h("div.page", pageHead("Start"), failure({status: 404, message: `This deployment has no workflow ${parts[1]}. It has ${definitions.map((one) => one.id).join(", ")}.`})));
+    fill(
+      outlet,
+      h(
+        "div.page",
+        pageHead("Start"),
+        failure({
+          status: 404,
+          message: `This deployment has no workflow ${parts[1]}. It has ${definitions.map((one) => one.id).join(", ")}.`,
+        }),
+      ),
+    );
     return {};
   }
   const like = query.get("like");
@@ -28,22 +38,57 @@ export async function show({parts, query, outlet, scope}) {
 
 function catalogue(definitions) {
   const list = h("ul.cards", {on: {keydown: rowKeys}});
-  const search = h("input", {type: "search", dataset: {search: ""}, "aria-label": "Find a workflow, agent or tool", placeholder: "Find", on: {input: () => draw()}});
+  const search = h("input", {
+    type: "search",
+    dataset: {search: ""},
+    "aria-label": "Find a workflow, agent or tool",
+    placeholder: "Find",
+    on: {input: () => draw()},
+  });
   const draw = () => {
     const text = search.value.trim().toLowerCase();
-    const found = definitions.filter((one) => `${one.id} ${one.kind} ${one.description}`.toLowerCase().includes(text));
-    fill(list, found.map((one) => h("li", h("a.card.choice", {href: to(["start", one.id]), dataset: {row: ""}},
-      h("span.row", h("strong.wrap", one.id), one.kind !== "workflow" ? h("span.kind", one.kind) : null),
-      one.description ? h("span.soft.wrap", one.description) : null,
-      h("span.row.faint", one.queue === one.id ? null : h("span", `queue ${one.queue}`), one.schedule ? h("span", `at ${one.schedule}`) : null, one.trigger ? h("span", `on ${one.trigger}`) : null)))));
+    const found = definitions.filter((one) =>
+      `${one.id} ${one.kind} ${one.description}`.toLowerCase().includes(text),
+    );
+    fill(
+      list,
+      found.map((one) =>
+        h(
+          "li",
+          h(
+            "a.card.choice",
+            {href: to(["start", one.id]), dataset: {row: ""}},
+            h(
+              "span.row",
+              h("strong.wrap", one.id),
+              one.kind !== "workflow" ? h("span.kind", one.kind) : null,
+            ),
+            one.description ? h("span.soft.wrap", one.description) : null,
+            h(
+              "span.row.faint",
+              one.queue === one.id ? null : h("span", `queue ${one.queue}`),
+              one.schedule ? h("span", `at ${one.schedule}`) : null,
+              one.trigger ? h("span", `on ${one.trigger}`) : null,
+            ),
+          ),
+        ),
+      ),
+    );
     if (!found.length) fill(list, empty("Nothing of that name"));
   };
   draw();
-  return h("div.page", pageHead("Start"), definitions.length ? h("div.search", search) : empty("This deployment defines nothing to start"), list);
+  return h(
+    "div.page",
+    pageHead("Start"),
+    definitions.length ? h("div.search", search) : empty("This deployment defines nothing to start"),
+    list,
+  );
 }
 
 function starter(definition, given) {
-  const editor = payloadEditor(definition.payload_schema, given?.payload ?? undefined, {onChange: () => draw()});
+  const editor = payloadEditor(definition.payload_schema, given?.payload ?? undefined, {
+    onChange: () => draw(),
+  });
   const field = (name, title, hint) => {
     const input = h("input", {name, autocomplete: "off", on: {input: () => draw()}});
     return {input, element: labelled(title, input, {hint})};
@@ -59,7 +104,8 @@ function starter(definition, given) {
   const command = h("div");
   const chosen = () => {
     const found = {};
-    for (const name of ["session_id", "user_id", "idempotency_key", "concurrency_key"]) if (options[name].input.value.trim()) found[name] = options[name].input.value.trim();
+    for (const name of ["session_id", "user_id", "idempotency_key", "concurrency_key"])
+      if (options[name].input.value.trim()) found[name] = options[name].input.value.trim();
     const attributes = attributesOf(options.attributes.input.value);
     return Object.keys(attributes).length ? {...found, attributes} : found;
   };
@@ -71,13 +117,30 @@ function starter(definition, given) {
     }
   };
   const button = h("button.primary", {type: "submit", dataset: {start: ""}}, "Start");
-  const form = h("form.fields", editor.element,
-    h("details", h("summary", "More: session, user, keys, attributes"), h("div.grid-fields", Object.values(options).map((one) => one.element))), place, h("div.row", button), command);
+  const form = h(
+    "form.fields",
+    editor.element,
+    h(
+      "details",
+      h("summary", "More: session, user, keys, attributes"),
+      h(
+        "div.grid-fields",
+        Object.values(options).map((one) => one.element),
+      ),
+    ),
+    place,
+    h("div.row", button),
+    command,
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      const started = await post("/v1/executions", {workflow_id: definition.id, payload: editor.value(), ...chosen()});
+      const started = await post("/v1/executions", {
+        workflow_id: definition.id,
+        payload: editor.value(),
+        ...chosen(),
+      });
       toast(`Started ${shortId(started.id)}`);
       go(to(["executions", started.id]));
     } catch (error) {
@@ -86,13 +149,26 @@ function starter(definition, given) {
     }
   });
   draw();
-  return h("div.page.reading", h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/start"}, "Start"), " / "), pageHead(definition.id, definition.kind === "agent" ? h("a.button", {href: to(["agents", definition.id])}, "Chat instead") : null),
-    definition.description ? h("p.lead.wrap", definition.description) : null, card(given ? `Input, as of ${shortId(given.id)}` : "Input", {}, h("div.card-body", form)));
+  return h(
+    "div.page.reading",
+    h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/start"}, "Start"), " / "),
+    pageHead(
+      definition.id,
+      definition.kind === "agent"
+        ? h("a.button", {href: to(["agents", definition.id])}, "Chat instead")
+        : null,
+    ),
+    definition.description ? h("p.lead.wrap", definition.description) : null,
+    card(given ? `Input, as of ${shortId(given.id)}` : "Input", {}, h("div.card-body", form)),
+  );
 }
 
 function attributesOf(text) {
   const found = {};
-  for (const pair of text.split(",").map((one) => one.trim()).filter(Boolean)) {
+  for (const pair of text
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean)) {
     const [name, value] = pair.split(/=(.*)/s);
     if (!name || value === undefined) throw new Error(`Attributes: write ${pair} as name=value`);
     found[name] = value;
