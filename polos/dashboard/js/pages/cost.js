@@ -17,6 +17,7 @@ const COLUMNS = [
   {title: "AWS, about", cls: "c-number"},
   {title: "Together", cls: "c-number"},
 ];
+const AT_ONCE = 20; // pages that are added up before somebody is asked whether to go on
 const NUMBERS = ["executions", "entries", "input_tokens", "output_tokens", "llm_cost", "aws_cost"];
 
 const day = (at) => at.toISOString().slice(0, 10);
@@ -47,25 +48,46 @@ export async function show({query, outlet, scope}) {
       "div.page",
       pageHead("Cost"),
       h("div.row", labelled("From", pick("from", from)), labelled("To", pick("to", until))),
+      note,
       total,
       chart,
       content,
-      note,
     ),
   );
   const workflows = new Map();
   const days = new Map();
   let cursor = null;
-  do {
-    const page = await get("/v1/cost", {from, to: until, cursor}, {signal: scope.signal});
+  let assumed = "";
+  const read = async (signal) => {
+    const page = await get("/v1/cost", {from, to: until, cursor}, {signal});
     for (const row of page.rows) {
       add(workflows, row.workflow_id, row);
       add(days, row.day, row);
     }
     cursor = page.next_cursor;
+    assumed = page.assumed ?? "";
     draw(workflows, days, {total, chart, rows, content});
-    note.textContent = cursor ? "Adding up …" : (page.assumed ?? "");
-  } while (cursor && !scope.left);
+    fill(note, cursor ? "The newest so far; adding up …" : assumed);
+  };
+  const goOn = () => {
+    let pages = 0;
+    scope.watch(
+      async (signal) => {
+        await read(signal);
+        pages += 1;
+        if (cursor && pages === AT_ONCE)
+          fill(
+            note,
+            "The newest so far. ",
+            h("button.small", {type: "button", on: {click: goOn}}, "Add up more"),
+          );
+        return cursor && pages < AT_ONCE ? true : "over";
+      },
+      {every: 100, long: true},
+    );
+  };
+  await read(scope.signal);
+  if (cursor) goOn();
   return {};
 }
 
