@@ -36,7 +36,7 @@ from polos.testing.turns import Turn, call, turn
 from tests.support import filling
 
 PATIENCE = 240.0
-HOSTILE = {
+HOSTILE: dict[str, Any] = {
     "html": "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "attribute": '" onmouseover="document.title=\'owned\'" x="',
     "url": "javascript:document.title='owned'",
