@@ -82,7 +82,7 @@ def dev(
     app.load()
     stop = _stopped_by_signals()
     ended: deque[str] = deque(maxlen=MOST_ENDS)
-    runtime = Embedded(store, project=project, registry=running, on_end=ended.append)
+    runtime = Embedded(store, project=project, registry=running, on_end=ended.append, app=app.name)
     if not os.environ.get("POLOS_API_URL"):  # code that asks the default client means this process
         set_default(lambda: EmbeddedClient(runtime))
     try:
@@ -190,7 +190,7 @@ class Running:
             text = f"{what} changed: {message(error)}\nThe code from before goes on until that is mended."
             self.teller.tell("refused", text, color=typer.colors.RED, changed=names, error=str(error))
             return
-        apply_code(self.runtime.host, self.runtime.service.project)
+        apply_code(self.runtime.host, self.runtime.service.project, app=self._app.name)
         woken = _wake_stalled(self.runtime)
         took = self._clock.monotonic() - begun
         ids = [definition.id for definition in self.runtime.host.registry]

@@ -38,7 +38,8 @@ class Embedded:
 
     `path`: the file; ":temporary:" is not supported, give a path in a temporary directory instead. `durability`:
     "normal" survives the death of the process, "full" that of the machine. `work=False`: only ask, run nothing.
-    `on_end(execution)` is told of each end in this process, on the thread that worked on it.
+    `on_end(execution)` is told of each end in this process, on the thread that worked on it. `app` names the app, if
+    all of its code is registered: schedules that it described before, and does not any more, are deleted.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Embedded:
         settings: Settings | None = None,
         work: bool = True,
         on_end: Callable[[str], object] | None = None,
+        app: str = "",
     ) -> None:
         file = Path(path or os.environ.get("POLOS_STORE") or DEFAULT_STORE)
         self.store = SqliteStore(file, durability=durability)  # type: ignore[arg-type]
@@ -78,7 +80,7 @@ class Embedded:
         if self._worker is not None:
             self.store.announce()
             self.store.recover(thorough=True)
-            apply_code(self.host, project)
+            apply_code(self.host, project, app=app)
             self._worker.start()
 
     def _new_pool(self, threads: int) -> WorkerPool:

@@ -53,6 +53,11 @@ class App:
         self.sources: list[str] = []
         self.roots: tuple[Path, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What tells it from other apps over the same store: where its sources are, in any order."""
+        return "|".join(sorted(str(Path(source).resolve()) for source in self.sources))
+
     def load(self) -> None:
         """Import it for the first time. `CannotLoad` if that fails."""
         self.sources = load_all(self._named)

@@ -33,7 +33,8 @@ OVERLAPS: Final = ("allow", "skip")
 class ScheduleRecord:
     """A schedule as it is stored. Times are RFC 3339; `overlap`: "allow", or "skip" while the last run is under way.
 
-    `source` is "code" for one that a decorator describes, "api" for one made at run time.
+    `source` is "code" for one that a decorator describes, "api" for one made at run time. `app` names the app whose
+    code describes it, where that is known: only that app's going on without it says that it is gone.
     """
 
     workflow: str
@@ -45,6 +46,7 @@ class ScheduleRecord:
     source: str = "api"
     last_timestamp: str | None = None
     last_execution: str | None = None
+    app: str = ""
 
     @property
     def id(self) -> str:
@@ -100,7 +102,7 @@ class Schedules:
                     wanted, last_timestamp=known.last_timestamp, last_execution=known.last_execution
                 )
                 if wanted.source == "code":
-                    new = replace(new, paused=known.paused)
+                    new = replace(new, paused=known.paused, app=wanted.app or known.app)
             if known == new:
                 return new
             # The timer first: were it the other way round, one that could not be set would never be set again, for the
@@ -205,19 +207,20 @@ def code_schedules(definitions: Iterable[Definition]) -> Iterator[ScheduleRecord
             )
 
 
-def apply_code(host: Host, project: str) -> None:
-    """Make the stored schedules those that the registered definitions describe; run-time ones are left alone."""
+def apply_code(host: Host, project: str, *, app: str = "") -> None:
+    """Make the stored schedules those that the registered definitions describe; run-time ones are left alone.
+
+    A schedule of a workflow that is not registered may be of another program over the same store. It is deleted only if
+    `app`, which names all of the code that is registered, has described it before.
+    """
     schedules = Schedules(host.ports, project, stack=host.settings.stack_schedules)
     wanted = {(record.workflow, record.key): record for record in code_schedules(host.registry)}
     for known in list(schedules.list()):
-        if (
-            known.source == "code"
-            and (known.workflow, known.key) not in wanted
-            and known.workflow in host.registry
-        ):
+        ours = known.workflow in host.registry or (app and known.app == app)
+        if known.source == "code" and ours and (known.workflow, known.key) not in wanted:
             schedules.delete(known.workflow, known.key)
     for record in wanted.values():
-        schedules.put(record)
+        schedules.put(replace(record, app=app))
 
 
 def tick(host: Host, message: Message) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from polos import StoreError, WorkflowContext
-from polos.core.definitions import Definition, Registry
+from polos.core.definitions import Definition, Registry, Schedule
 from polos.entry.embedded import Embedded
 from polos.ports import Key, Put
+from polos.runtime.schedules import ScheduleRecord, Schedules
 
 PATIENCE_SECONDS = 20.0
 
@@ -78,3 +80,32 @@ def test_what_has_expired_goes_when_a_worker_starts(tmp_path: Path, registry: Re
         until(lambda: not worker.store.database.rows("SELECT 1 FROM records WHERE partition = 'p'"))
     finally:
         worker.close()
+
+
+def opened_with(file: Path, *scheduled: str, app: str = "") -> list[str]:
+    """Open a store with workflows of these ids, each with a schedule of the code; give what is scheduled then."""
+    registry = Registry()
+    registry.add(Definition("embedded-unscheduled", fills))
+    for name in scheduled:
+        registry.add(Definition(name, fills, schedule=Schedule("0 9 * * *")))
+    with closing(Embedded(file, registry=registry, app=app)) as embedded:
+        return [schedule.id for schedule in Schedules(embedded.host.ports, "default").list()]
+
+
+def test_a_schedule_whose_workflow_an_app_has_no_more_is_gone_and_those_of_others_stay(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "polos.db"
+    opened_with(file, "embedded-old", "embedded-kept", app="shop.py")
+    opened_with(file, "embedded-other", app="other.py")
+    opened_with(file, "embedded-unknown")
+    with closing(Embedded(file, work=False)) as embedded:
+        made = ScheduleRecord("embedded-old", "made", "0 9 * * *")
+        Schedules(embedded.host.ports, "default").put(made)
+    everything = [f"embedded-{name}:global" for name in ("kept", "old", "other", "unknown")]
+    everything.insert(2, "embedded-old:made")
+    assert sorted(opened_with(file, "embedded-kept")) == sorted(everything), (
+        "who names no app deletes nothing"
+    )
+    left = opened_with(file, "embedded-kept", app="shop.py")
+    assert sorted(left) == sorted({*everything} - {"embedded-old:global"})
