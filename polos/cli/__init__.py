@@ -15,6 +15,8 @@
 Results go to stdout, everything else to stderr. An error is one message; `--verbose` shows its traceback.
 """
 
+import codecs
+import io
 import os
 import sys
 import time
@@ -35,8 +37,24 @@ class _Stopwatch:
 STARTED: Final = _Stopwatch()
 
 
+def write_what_the_terminal_takes() -> None:
+    """Let no character end a command where the encoding of the terminal has none for it: "?", or an escape in JSON."""
+    codecs.register_error("polos-json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="polos-json" if "--json" in sys.argv else "replace")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)), error.end
+
+
 def main() -> None:
     """The command `polos`."""
+    write_what_the_terminal_takes()
     from polos.cli.app import app  # noqa: PLC0415 (the package is imported by `polos-worker` too)
     from polos.cli.exits import Exit  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from polos.cli import write_what_the_terminal_takes
 from polos.cli.app import Commands
 
 Call = Callable[..., Any]
@@ -74,3 +76,16 @@ def test_a_shell_completes_commands_without_loading_them() -> None:
         capture_output=True, text=True, check=False, env=environ,
     )  # fmt: skip
     assert set(done.stdout.split()) == {"result", "resume", "retry"}, done.stderr
+
+
+def test_an_encoding_without_a_character_ends_no_command_and_json_stays_true(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for arguments, shown in ((["polos"], "? ?"), (["polos", "--json"], "\\u2713 \\ud83d\\ude00")):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "argv", arguments)
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+        write_what_the_terminal_takes()
+        sys.stdout.write("\u2713 \U0001f600")
+        sys.stdout.flush()
+        assert raw.getvalue().decode() == shown
