@@ -320,7 +320,7 @@ def make(runtime: Embedded) -> dict[str, str]:
         "order": start("shown-order", {"customer": "Ann"}, priority=5),
         "event": start("shown-listener", {}),
         "schedule": start("shown-nightly"),
-        "stalled": _stalled(runtime, start),
+        "stalled": stalled(runtime, start),
     }
     for name in ("failed", "parallel", "hostile", "agent", "order", "schedule", "thousand"):
         runtime.wait(made[name], PATIENCE)
@@ -334,7 +334,7 @@ def make(runtime: Embedded) -> dict[str, str]:
     return made
 
 
-def _stalled(runtime: Embedded, start: Callable[..., str]) -> str:
+def stalled(runtime: Embedded, start: Callable[..., str]) -> str:
     """One whose code does not fit what it has recorded, and fits again afterwards: so it can be sent on its way."""
     execution = start("shown-changing", {})
     service = runtime.service

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.browser.pages import Browser, comes, shown_id
+from tests.browser.recorded import stalled
 
 pytestmark = pytest.mark.browser
 
@@ -89,6 +92,16 @@ def test_an_execution_is_forked_from_a_step_with_another_input(browser: Browser)
     assert browser.api(f"/v1/executions/{made}")["payload"] == {"order": "B-2"}
 
 
+def test_a_stalled_execution_is_resumed_on_its_own_page(browser: Browser) -> None:
+    execution = stalled(browser.there.runtime, partial(start, browser))
+    with browser.page(f"#/executions/{execution}") as page:
+        page.click("[data-action=resume]")
+        confirm(page, f"polos resume {execution}")
+        page.wait_for_selector(".head-row .s-waiting")
+        assert page.locator("[data-action=resume]").count() == 0
+    assert browser.status(execution) == "waiting"
+
+
 def test_a_stalled_execution_is_sent_on_from_the_dead_letters(browser: Browser) -> None:
     stalled = browser.there.executions["stalled"]
     with browser.page("#/queues") as page:
@@ -96,6 +109,20 @@ def test_a_stalled_execution_is_sent_on_from_the_dead_letters(browser: Browser) 
         confirm(page, f"polos resume {stalled}")
         page.wait_for_selector(f"[data-redrive='{stalled}']", state="detached")
     until(lambda: browser.status(stalled) == "waiting")
+
+
+def test_all_dead_letters_are_sent_on_at_once(browser: Browser) -> None:
+    both = [stalled(browser.there.runtime, partial(start, browser)) for _ in range(2)]
+    with browser.page("#/queues") as page:
+        for execution in both:
+            page.wait_for_selector(f"[data-redrive='{execution}']")
+        page.click("[data-redrive=all]")
+        shown = page.locator("dialog .command code").all_inner_texts()
+        assert set(shown) >= {f"polos resume {execution}" for execution in both}
+        confirm(page, "polos resume")
+        for execution in both:
+            page.wait_for_selector(f"[data-redrive='{execution}']", state="detached")
+    until(lambda: [browser.status(execution) for execution in both] == ["waiting", "waiting"])
 
 
 def test_an_approval_is_given_in_the_inbox(browser: Browser) -> None:
@@ -190,6 +217,90 @@ def test_schedules_show_five_times_and_are_run_paused_and_resumed(browser: Brows
         card.locator("[data-act=delete]").click()
         confirm(page, "polos schedule delete shown-nightly --key weekly")
         page.wait_for_selector(".card:has-text('weekly')", state="detached")
+
+
+def test_a_schedule_is_made_and_what_does_not_fit_stays_in_the_dialog(browser: Browser) -> None:
+    with browser.page("#/schedules", refusals=True) as page:
+        page.click("[data-create]")
+        page.select_option("dialog [name=workflow_id]", "shown-nightly")
+        page.fill("dialog [name=cron]", "every day")
+        page.fill("dialog [name=timezone]", "Europe/Oslo")
+        page.fill("dialog [name=key]", "made-here")
+        page.select_option("dialog [name=overlap]", "skip")
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector("dialog .wrong")
+        assert all(one["key"] != "made-here" for one in browser.api("/v1/schedules")["schedules"])
+        page.fill("dialog [name=cron]", "15 6 * * *")
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector("dialog", state="detached")
+        page.wait_for_selector(".card:has-text('made-here')")
+    found = next(one for one in browser.api("/v1/schedules")["schedules"] if one["key"] == "made-here")
+    said = {name: found[name] for name in ("workflow_id", "cron", "timezone", "overlap", "paused")}
+    assert said == {
+        "workflow_id": "shown-nightly",
+        "cron": "15 6 * * *",
+        "timezone": "Europe/Oslo",
+        "overlap": "skip",
+        "paused": False,
+    }
+
+
+def test_an_execution_runs_again_from_the_step_that_is_looked_at(browser: Browser) -> None:
+    failed = browser.there.executions["failed"]
+    with browser.page(browser.execution("failed", "?step=run%3Acharge")) as page:
+        page.click(".pane button:has-text('Run again from here')")
+        assert page.input_value("dialog select[name=step]") == "run:charge"
+        confirm(page, f"polos fork {failed} --from run:charge")
+        comes(page, f"!location.hash.includes('{failed}')")
+        page.wait_for_selector("dt:has-text('Copy of')")
+        made = shown_id(page)
+    copy = browser.api(f"/v1/executions/{made}")
+    assert (copy["copy_of"], copy["payload"]) == (failed, {"order": "A-17", "amount": 42})
+
+
+def test_a_double_click_retries_once(browser: Browser) -> None:
+    execution = start(browser, "shown-charge", {"order": "D-4"})
+    until(lambda: browser.status(execution) == "failed")
+    with browser.page(f"#/executions/{execution}") as page:
+        page.dblclick("[data-action=retry]")
+        page.wait_for_selector("dialog[open]")
+        page.dblclick("dialog [data-confirm]")
+        comes(page, f"!location.hash.includes('{execution}')")
+        page.wait_for_selector("dt:has-text('Copy of')")
+    assert len(browser.api(f"/v1/executions/{execution}")["copies"]) == 1
+
+
+def test_a_dialog_does_not_outlive_its_page(browser: Browser) -> None:
+    with browser.page() as page:
+        page.goto(f"{browser.there.url}/{browser.execution('failed')}")
+        page.dblclick("[data-action=fork]")
+        page.wait_for_selector("dialog[open]")
+        assert page.locator("dialog").count() == 1
+        page.go_back()
+        page.wait_for_selector("h1:text-is('Executions')")
+        page.wait_for_selector("dialog", state="detached")
+
+
+def test_events_are_saved_as_json(browser: Browser) -> None:
+    with browser.page("#/events?topic=orders") as page:
+        page.wait_for_selector("tbody tr")
+        with page.expect_download() as download:
+            page.click("button:text-is('Save as JSON')")
+        saved = json.loads(download.value.path().read_text(encoding="utf-8"))
+        name = download.value.suggested_filename
+    stored = browser.api("/v1/events?topic=orders&before=0&limit=50")["events"]
+    assert (name, saved) == ("orders.json", stored[::-1])
+
+
+def test_a_flood_of_events_shows_the_newest(browser: Browser) -> None:
+    service = browser.there.runtime.service
+    service.publish("flood", [("first", {"number": 0})])
+    with browser.page("#/events?topic=flood") as page:
+        page.wait_for_selector("tbody tr")
+        for begin in range(1, 5000, 100):
+            service.publish("flood", [("more", {"number": begin + n}) for n in range(100)])
+        page.wait_for_selector("tbody tr:first-child:has-text('5,001')")
+        assert page.locator("tbody tr").count() <= 200
 
 
 def test_an_event_is_published_and_shows_up_by_itself(browser: Browser) -> None:

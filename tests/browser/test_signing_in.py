@@ -80,3 +80,18 @@ def test_signing_out_ends_the_session(browser: Browser, server: LocalServer) -> 
         page.wait_for_selector("input[name=key]")
         page.reload()
         page.wait_for_selector("input[name=key]")
+
+
+def test_a_session_that_ends_under_a_dialog_asks_for_the_key_and_then_goes_on(
+    browser: Browser, server: LocalServer
+) -> None:
+    key = key_of(browser, Role.RUN)
+    with browser.page(browser.execution("failed"), refusals=True, at=server.url) as page:
+        sign_in(page, key)
+        page.click("[data-action=retry]")
+        page.context.clear_cookies()
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector("dialog", state="detached")
+        sign_in(page, key)
+        page.wait_for_selector("[data-action=retry]")
+    assert browser.status(browser.there.executions["failed"]) == "failed"

@@ -59,6 +59,7 @@ export const del = (path, query) => request("DELETE", path, {query});
 
 async function request(method, path, {query, body, signal} = {}) {
   const safe = method === "GET";
+  if (!safe && path !== SESSION && !session) await openSession(); // the server was away when the page came up
   const sent = {Accept: "application/json"};
   if (!safe && session?.csrf) sent["Polos-CSRF"] = session.csrf;
   if (body !== undefined) sent["Content-Type"] = "application/json";

@@ -22,10 +22,21 @@ export function dialog(title, body, buttons = [], {wide = false, onClose = null}
     element.remove();
     onClose?.();
   });
-  element.addEventListener("click", (event) => event.target === element && close()); // the backdrop
+  let pressed = null;
+  element.addEventListener("pointerdown", (event) => (pressed = event.target));
+  element.addEventListener("click", (event) => {
+    // The backdrop, pressed and let go there; not the second half of the double click that opened this.
+    if (event.target === element && pressed === element && event.detail < 2) close();
+  });
+  closeDialogs(); // one question at a time
   document.body.append(element);
   element.showModal();
   return {close, element};
+}
+
+/** Close whatever is asked: its page was left, or nobody is signed in any more. */
+export function closeDialogs() {
+  for (const one of document.querySelectorAll("dialog[open]")) one.close();
 }
 
 /**

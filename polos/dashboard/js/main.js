@@ -1,10 +1,11 @@
 // The frame around every page: navigation, the live switch, the theme, who is signed in; and which page is shown.
 
 import {currentSession, onSession, openSession, signIn, signOut} from "./api.js";
+import {closeDialogs} from "./dialog.js";
 import {fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
-import {failure, labelled, loading, refreshTimes} from "./parts.js";
+import {failure, labelled, loading, pageHead, refreshTimes} from "./parts.js";
 import {here} from "./router.js";
 import {Scope} from "./scope.js";
 
@@ -172,7 +173,9 @@ function drawWho(session) {
 }
 
 function askForKey() {
+  if (outlet.querySelector(".sign-in")) return; // asked already: what is being typed stays
   shown.scope.leave();
+  closeDialogs();
   shown = {path: null, scope: new Scope(), page: null};
   document.title = "Sign in · Polos";
   const key = h("input", {
@@ -206,6 +209,12 @@ function askForKey() {
 
 // --- pages -----------------------------------------------------------------------------------------------------------
 
+/** A page that cannot be shown, with a heading like every page. */
+function failed(error, options) {
+  const title = error.status === 404 ? "Not found" : "That did not work";
+  return h("div.page", pageHead(title), failure(error, {...options, titled: false}));
+}
+
 async function route() {
   const place = here();
   if (!place.parts.length) {
@@ -220,6 +229,7 @@ async function route() {
   }
   const first = shown.path === null;
   shown.scope.leave();
+  closeDialogs();
   const scope = new Scope();
   shown = {path, scope, page: null};
   pageKeys({});
@@ -227,7 +237,7 @@ async function route() {
   fill(outlet, loading());
   const load = PAGES[place.parts[0]];
   if (!load) {
-    fill(outlet, failure({status: 404, message: `There is no page ${path}.`}));
+    fill(outlet, failed({status: 404, message: `There is no page ${path}.`}));
     return;
   }
   try {
@@ -243,7 +253,7 @@ async function route() {
     else
       fill(
         outlet,
-        failure(error, {
+        failed(error, {
           retry: () => {
             shown.path = null;
             route();

@@ -78,11 +78,11 @@ export const empty = (title, ...more) => h("div.empty", h("p.empty-title", title
 export const loading = (what = "Loading") =>
   h("div.loading", {role: "status"}, h("span.spinner", {"aria-hidden": "true"}), `${what} …`);
 
-export function failure(error, {retry = null} = {}) {
+export function failure(error, {retry = null, titled = true} = {}) {
   return h(
     "div.problem",
     {role: "alert"},
-    h("p.problem-title", error.status === 404 ? "Not found" : "That did not work"),
+    titled ? h("p.problem-title", error.status === 404 ? "Not found" : "That did not work") : null,
     h("p", error.message),
     error.problems?.length
       ? h(

@@ -140,7 +140,7 @@ async function events(topic, query, outlet, scope) {
       h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/events"}, "Events"), " / "),
       pageHead(
         topic,
-        h("button", {type: "button", on: {click: save}}, "Save as JSON"),
+        h("button", {type: "button", title: "The events that are shown", on: {click: save}}, "Save as JSON"),
         h(
           "button",
           {type: "button", dataset: {publish: ""}, on: {click: () => publish(topic, scope)}},
@@ -161,6 +161,13 @@ async function events(topic, query, outlet, scope) {
     async (signal) => {
       const page = await get("/v1/events", {topic, after: last, limit: PAGE, wait: 15}, {signal});
       if (!page.events.length) return false;
+      if (page.events.length === PAGE) {
+        // More than a page at once: what is shown is the newest, and "Older" leads to the rest.
+        const newest = await get("/v1/events", {topic, before: 0, limit: PAGE}, {signal});
+        shown = newest.events.toReversed();
+        last = newest.last_sequence_id;
+        return draw();
+      }
       last = page.last_sequence_id;
       shown = [...page.events.toReversed(), ...shown].slice(0, 4 * PAGE);
       return draw();

@@ -58,6 +58,7 @@ export async function show({outlet, scope, query}) {
 class List {
   #scope;
   #watch = null;
+  #query = null; // what is shown, or on its way
   #table = table("Executions, newest first", COLUMNS, {row: cells, key: (one) => one.id, cls: "executions"});
   #bar = h("div.filters", {role: "search", "aria-label": "Filter executions"});
   #content = h("div", {on: {keydown: rowKeys}});
@@ -77,12 +78,17 @@ class List {
 
   async look(query) {
     this.#watch?.();
+    this.#watch = null;
+    this.#query = query;
     this.#drawFilters(query);
     if (!this.#table.element.isConnected) fill(this.#content, loading("Loading executions"));
     try {
-      this.#draw(await this.#page(query, this.#scope.signal), query);
+      const page = await this.#page(query, this.#scope.signal);
+      if (this.#query !== query) return; // other filters were chosen meanwhile, and their answer may be here already
+      this.#draw(page, query);
     } catch (error) {
       if (error.name === "AbortError" || error.status === 401) throw error;
+      if (this.#query !== query) return;
       fill(this.#content, failure(error, {retry: () => this.look(query)}));
       return;
     }
