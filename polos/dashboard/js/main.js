@@ -261,7 +261,9 @@ async function route() {
         }),
       );
   }
-  if (!first) outlet.querySelector("h1")?.focus({preventScroll: true});
+  // Unless the page has put the focus somewhere itself, or somebody types there already.
+  if (!first && !outlet.contains(document.activeElement))
+    outlet.querySelector("h1")?.focus({preventScroll: true});
   scrollTo(0, 0);
 }
 
