@@ -24,7 +24,7 @@ from polos.runtime.lease import VISIBILITY, Heartbeat, MessageLease
 RECEIVE: Final = 10
 POLL_SECONDS: Final = 1.0
 GATHER_SECONDS: Final = 0.25
-"""The longest that news gather behind a turn: then at most half of the time goes into turns, however many come."""
+"""The longest that news gather behind a turn. Shorter turns take half of the time at most, however many come."""
 
 log = logging.getLogger("polos.worker")
 

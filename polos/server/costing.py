@@ -23,7 +23,7 @@ STEP: Final = Decimal("2.35e-6")
 STEP_INSIDE: Final = Decimal("0.625e-6")
 """For one that an invocation runs beside others: its write."""
 ASSUMED: Final = (
-    "about: so much for the start and end of an execution and for each entry between, as `polos cost` counts them "
+    "about: so much for the start and end of an execution and for each entry between, as polos cost counts them "
     "(us-east-1, on demand); without the time of functions, large values, long waits and storage"
 )
 

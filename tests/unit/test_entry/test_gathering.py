@@ -112,8 +112,9 @@ def test_many_threads_handle_each_message_once_and_never_two_of_one_execution_at
     lock = threading.Lock()
 
     def thread(number: int) -> None:
+        chance = random.Random(number)
         for index in range(200):
-            execution = random.choice("xyz")
+            execution = chance.choice("xyz")
             one: Work | None = work(execution, f"{number}-{index}")
             assert one is not None
             if not gathering.begin(one):
