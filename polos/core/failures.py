@@ -17,7 +17,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     """What is stored of an exception: class name, text, the end of the traceback, and whether a retry may help."""
     kept: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": _short(_writable(_text(error)), MESSAGE_LIMIT),
+        "message": _short(writable(_text(error)), MESSAGE_LIMIT),
     }
     if isinstance(error, PolosError):
         kept["code"] = error.code
@@ -28,7 +28,7 @@ def failure(error: BaseException) -> dict[str, Any]:
         if error.data:
             kept["data"] = error.data
     if error.__traceback__ is not None:
-        kept["traceback"] = _tail(_writable("".join(traceback.format_exception(error))), TRACEBACK_LIMIT)
+        kept["traceback"] = _tail(writable("".join(traceback.format_exception(error))), TRACEBACK_LIMIT)
     return kept
 
 
@@ -53,7 +53,7 @@ def _text(error: BaseException) -> str:
         return f"its text could not be made: __str__ raised {type(other).__name__}"
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """The text with a `?` for what UTF-8 cannot write: an error that cannot be stored would be run into again."""
     return text.encode("utf-8", "replace").decode()
 

@@ -7,7 +7,7 @@ An entry is one header line of JSON and, behind a newline, the JSON text of its 
 
 `k` is the kind, `a` the address of what it answers, `by` the token of the message whose handling appended it, `t`
 when it was appended (milliseconds), `s` when the work began, `n` the attempt when it is not the first, `e` the error,
-`x` whatever else belongs to the kind. A reader refuses a version it does not know.
+`x` whatever else belongs to the kind (`x.logs`: what an attempt logged). A reader refuses a version it does not know.
 
     kind    address        what it records
     start   $start         META was there: the input (value) and who asked (x)

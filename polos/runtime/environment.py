@@ -16,12 +16,13 @@ from typing import Final
 from polos.core.step import run_topic
 from polos.errors import NotAllowedHere
 from polos.ports import Ports
+from polos.runtime.step_logs import StepLog, step_log
 from polos.runtime.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)
 class StepEnvironment:
-    """One attempt of one step. `ports` refuse to write once the worker's lease is lost."""
+    """One attempt of one step. `ports` refuse to write once the worker's lease is lost; `log` keeps what it logs."""
 
     project: str
     execution: str
@@ -32,6 +33,7 @@ class StepEnvironment:
     attempt: int
     token: str
     ports: Ports
+    log: StepLog | None = None
 
     @property
     def run_topic(self) -> str:
@@ -65,9 +67,11 @@ def step_environment() -> StepEnvironment:
 
 @contextmanager
 def inside(environment: StepEnvironment | None) -> Iterator[None]:
-    """Let `step_environment()` give this, inside the block."""
+    """Let `step_environment()` give this, inside the block, and keep what is logged there."""
     token = _current.set(environment)
+    log = step_log.set(environment.log if environment is not None else None)
     try:
         yield
     finally:
+        step_log.reset(log)
         _current.reset(token)

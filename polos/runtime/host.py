@@ -25,6 +25,7 @@ from polos.runtime import names
 from polos.runtime.executions import Executions
 from polos.runtime.logs import body_logger
 from polos.runtime.spilling import spilling
+from polos.runtime.step_logs import listen
 from polos.runtime.steps import StepRunner
 from polos.runtime.tracing import Tracer
 
@@ -71,7 +72,8 @@ class Settings:
     inline when fewer are left. `max_deaths`: dead letters of one message before the execution stalls. `cold`: replay
     anew after every append and compare, to catch code that is not deterministic. `retention_seconds`: how long an
     execution's records are kept after its end, None for ever; its journal goes with the store's own expiry.
-    `stack_schedules`: the template of a stack has the timers of schedules that decorators describe.
+    `stack_schedules`: the template of a stack has the timers of schedules that decorators describe. `step_log_bytes`:
+    how much of what an attempt logs is kept with it, 0: nothing.
     """
 
     max_hops: int = 100_000
@@ -81,6 +83,7 @@ class Settings:
     cache_executions: int = 500
     retention_seconds: float | None = 90 * 86_400.0
     stack_schedules: bool = False
+    step_log_bytes: int = 4096
 
 
 DEFAULT: Final = Settings()
@@ -124,6 +127,8 @@ class Host:
         self._lock = threading.Lock()
         self._loops = threading.local()
         self._stubborn: set[str] = set()
+        if settings.step_log_bytes > 0:
+            listen()
 
     def under(self, check: Callable[[], None]) -> Host:
         """The same host with `check` before each port call: for work that is no execution's turn (rule 8)."""

@@ -12,6 +12,7 @@ Whoever appends entry n dispatches what n made runnable; everything here may be 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from polos.core.decide import (
     Begin,
@@ -34,6 +35,8 @@ from polos.errors import NotStorable, PolosError, ReplayMismatch
 from polos.runtime import cancelling, names
 from polos.runtime.dispatch import Dispatch
 from polos.runtime.rates import reserve
+from polos.runtime.secrets import hide_secrets
+from polos.runtime.step_logs import to_extra
 from polos.runtime.steps import Finished, Job
 from polos.runtime.turn import Turn
 
@@ -170,7 +173,7 @@ class Invocation:
         return replay is None or (issued is not None and issued.pending and issued.attempt == job.attempt)
 
     def _outcome(self, one: Finished) -> Entry:
-        job, now = one.job, self._turn.now_ms()
+        job, now, logged = one.job, self._turn.now_ms(), _logged(one.job)
         error = one.error
         if error is None:
             try:
@@ -179,7 +182,7 @@ class Invocation:
                 error = refused
             else:
                 return Entry(
-                    Kind.DONE, job.address, job.by, now, text, attempt=job.attempt, started=one.started
+                    Kind.DONE, job.address, job.by, now, text, job.attempt, None, one.started, logged or None
                 )
         kept = failure(error)
         final = kept.get("final") or isinstance(error, NotStorable)
@@ -187,8 +190,17 @@ class Invocation:
         if delay is not None:
             delay = _asked_delay(error, delay, fraction(self._turn.execution, job.address))
         kind = Kind.FAILED if delay is None else Kind.RETRY
-        extra = None if delay is None else {"due": now / 1000 + delay}
-        return Entry(kind, job.address, job.by, now, None, job.attempt, kept, one.started, extra)
+        extra = {**({} if delay is None else {"due": now / 1000 + delay}), **logged}
+        return Entry(kind, job.address, job.by, now, None, job.attempt, kept, one.started, extra or None)
+
+
+def _logged(job: Job) -> dict[str, Any]:
+    """What the attempt has logged, as its entry keeps it."""
+    log = job.environment.log if job.environment is not None else None
+    if log is None:
+        return {}
+    lines, left_out = log.kept()
+    return to_extra((line._replace(text=hide_secrets(line.text)) for line in lines), left_out)
 
 
 def _asked_delay(error: BaseException, delay: float, chance: float) -> float:

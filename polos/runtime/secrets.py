@@ -30,6 +30,8 @@ from polos.errors import InvalidDefinition, SecretMissing, TryAgain
 
 TTL_SECONDS: Final = 300.0
 MASK: Final = "********"
+SHORTEST_HIDDEN: Final = 6
+"""Characters of the shortest value that logs are searched for."""
 DOTENV: Final = Path(".env")
 _REFERENCE: Final = re.compile(
     r"(?:(?P<service>secretsmanager|ssm):)?(?P<id>[\w/+=.@:-]*[\w/+=.@-])(?:#(?P<field>[^#]+))?", re.ASCII
@@ -131,6 +133,14 @@ class Vault:
         text = self._text(Reference(reference.service, reference.id, ""))
         return text if not reference.field else _field(text, reference)
 
+    def hide(self, text: str) -> str:
+        """The text with what has been read from here masked; of JSON objects, their fields."""
+        with self._lock:
+            kept = [value for value, _ in self._kept.values()]
+        for hidden in sorted({part for value in kept for part in _parts(value)}, key=len, reverse=True):
+            text = text.replace(hidden, MASK)
+        return text
+
     def _text(self, reference: Reference) -> str:
         with self._lock:
             kept = self._kept.get(reference)
@@ -222,6 +232,21 @@ def secret(name: str) -> Secret:
 def use_vault(vault: Vault) -> None:
     """Where secrets are read from now on: told by who composes a runtime."""
     _vaults[:] = [vault]
+
+
+def hide_secrets(text: str) -> str:
+    """The text with the secrets masked that this process has read."""
+    return _vaults[-1].hide(text)
+
+
+def _parts(value: str) -> list[str]:
+    """What is secret of a value: itself, its fields if it is a JSON object; nothing so short that it hides words."""
+    try:
+        fields = json.loads(value)
+    except ValueError:
+        fields = None
+    texts = [each for each in fields.values() if isinstance(each, str)] if isinstance(fields, dict) else []
+    return [text for text in (value, *texts) if len(text) >= SHORTEST_HIDDEN]
 
 
 def _field(text: str, reference: Reference) -> str:

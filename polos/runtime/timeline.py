@@ -23,6 +23,7 @@ from polos.errors import ReplayMismatch
 from polos.runtime import names
 from polos.runtime.executions import Meta, decode
 from polos.runtime.service import Service
+from polos.runtime.step_logs import Line, lines_of
 
 CHILD_VERBS: Final = {
     "invoke_and_wait": "invoke_and_wait",
@@ -51,12 +52,17 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of an operation. Times are epoch milliseconds; None: not known, or not over yet."""
+    """One try of an operation. Times are epoch milliseconds; None: not known, or not over yet.
+
+    `logs`: the last lines that it logged; `logs_left_out`: how many there were before them.
+    """
 
     number: int
     started: int | None
     ended: int | None
     error: Mapping[str, Any] | None = None
+    logs: tuple[Line, ...] = ()
+    logs_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +234,7 @@ def _recorded(journal: Journal) -> dict[str, list[tuple[int, Entry]]]:
 
 
 def _item(meta: Meta, journal: Journal, address: str, *, entries: Recorded, issued: Issued | None) -> Item:
-    attempts = [Attempt(entry.attempt, entry.started, entry.at, entry.error) for _, entry in entries]
+    attempts = [_attempt(entry) for _, entry in entries]
     since = _since(issued, journal)
     last = entries[-1][1] if entries else None
     stage = _stage(last, issued)
@@ -249,6 +255,11 @@ def _item(meta: Meta, journal: Journal, address: str, *, entries: Recorded, issu
         topic=issued.operation.topic if issued and isinstance(issued.operation, AwaitEvent) else None,
         changed=_changed(entries, issued),
     )
+
+
+def _attempt(entry: Entry) -> Attempt:
+    lines, left_out = lines_of(entry.extra)
+    return Attempt(entry.attempt, entry.started, entry.at, entry.error, lines, left_out)
 
 
 def _changed(entries: Recorded, issued: Issued | None) -> int:

@@ -26,6 +26,7 @@ from polos.runtime import names
 from polos.runtime.environment import StepEnvironment
 from polos.runtime.executions import Executions, Meta
 from polos.runtime.host import Host, Lease
+from polos.runtime.step_logs import StepLog
 from polos.runtime.steps import Job
 
 MAX_ROUNDS: Final = 1000
@@ -200,7 +201,7 @@ class Turn:
             self.executions.looked_at(meta, int(self.ports.clock.now() * 1000))
 
     def _environment(self, issued: Issued, token: str) -> StepEnvironment:
-        info = self.info
+        info, limit = self.info, self.host.settings.step_log_bytes
         return StepEnvironment(
             project=self.project,
             execution=self.execution,
@@ -211,6 +212,7 @@ class Turn:
             attempt=issued.attempt,
             token=token,
             ports=self.ports,
+            log=StepLog(limit) if limit > 0 else None,
         )
 
     # --- showing --------------------------------------------------------------------------------------------------

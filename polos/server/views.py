@@ -26,6 +26,7 @@ from polos.server.models.executions import (
     Timeline,
     Wait,
 )
+from polos.server.models.steps import AttemptLog, LogLine
 from polos.server.values import to_outside
 
 LARGEST: Final = 5_000_000
@@ -179,6 +180,27 @@ def timeline(
         next_offset=next_offset,
         operations=[operation(item, index, now_ms, summaries or {}) for index, item in shown],
     )
+
+
+def logs(item: Item) -> list[AttemptLog]:
+    """What the attempts of an operation have logged."""
+    return [
+        AttemptLog(
+            attempt=attempt.number,
+            lines=[
+                LogLine(
+                    at=datetime.fromtimestamp(line.at / 1000, UTC),
+                    level=line.level,
+                    logger=line.logger,
+                    text=line.text,
+                )
+                for line in attempt.logs
+            ],
+            left_out=attempt.logs_left_out,
+        )
+        for attempt in item.attempts
+        if attempt.logs or attempt.logs_left_out
+    ]
 
 
 def operation(item: Item, index: int, now_ms: int, summaries: Mapping[str, ChildSummary]) -> Operation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import signal
 import sys
 import tempfile
@@ -36,6 +37,9 @@ from polos.testing.turns import Turn, call, turn
 from tests.support import filling
 
 PATIENCE = 240.0
+log = logging.getLogger("shop.payments")
+log.setLevel(logging.INFO)
+log.addHandler(logging.NullHandler())
 HOSTILE: dict[str, Any] = {
     "html": "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
     "attribute": '" onmouseover="document.title=\'owned\'" x="',
@@ -261,6 +265,9 @@ def _resized(number: int) -> dict[str, Any]:
 
 def _declined(key: str, payload: dict[str, Any]) -> str:
     SWITCHES.tries[key] = SWITCHES.tries.get(key, 0) + 1
+    log.info("asking the bank for order %s", payload["order"])
+    if SWITCHES.tries[key] > 1:
+        log.warning("slow answer\nfrom %s", HOSTILE["html"])
     raise ConnectionError(f"card declined (attempt {SWITCHES.tries[key]}) for order {payload['order']}")
 
 

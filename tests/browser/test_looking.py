@@ -142,6 +142,12 @@ def test_a_failed_execution_shows_its_error_first_and_each_attempt(browser: Brow
         assert "attempt 3" in page.inner_text(".error-box >> nth=0")
         assert page.locator(".b-bad").count() == 3
         assert page.locator(".b-retry").count() == 2
+        logs = page.locator(".pane ol.log")
+        assert logs.count() == 3
+        assert "INFO asking the bank for order" in logs.nth(0).inner_text()
+        slow = logs.nth(2).locator("li.level-warning")
+        assert "<script>" in slow.inner_text()
+        assert page.title() != "owned"
         page.click(".pane .attempts summary >> nth=0")
         assert "Traceback (most recent call last)" in page.inner_text(".pane .attempts pre >> nth=0")
 

@@ -3,7 +3,7 @@
 import {get, ofExecution} from "./api.js";
 import {waitText} from "./bars.js";
 import {fill, h, icon} from "./dom.js";
-import {duration, ms, plural, when, words} from "./format.js";
+import {duration, exactly, ms, plural, when, words} from "./format.js";
 import {jsonView} from "./json_view.js";
 import {llmCall} from "./messages.js";
 import {card, copyButton, copyable, executionLink, facts, failure, loading, status, time} from "./parts.js";
@@ -118,11 +118,7 @@ export class StepPane {
       attempts.length > 1 || attempts.some((one) => one.error)
         ? card(plural(attempts.length, "attempt"), {level: 3}, h("ol.attempts", attempts.map(attemptView)))
         : null,
-      h(
-        "p.faint",
-        "What a step prints goes to the log of its worker: ",
-        h("code", `polos logs ${row.execution}`),
-      ),
+      step.verb === "run" ? logs(step.logs, attempts.length) : null,
       this.#fork && row.depth === 0
         ? h(
             "div",
@@ -151,6 +147,39 @@ export class StepPane {
       "the input",
     );
   }
+}
+
+function logs(found, attempts) {
+  if (!found.length)
+    return h(
+      "p.faint",
+      "No logs: nothing was logged here that the worker's logging lets through. What is printed goes to the worker's ",
+      "own output.",
+    );
+  return card(
+    "Logs",
+    {level: 3},
+    h(
+      "div.card-body.logs",
+      found.map((log) => [
+        attempts > 1 ? h("h4", `Attempt ${log.attempt}`) : null,
+        log.left_out ? h("p.faint", `${plural(log.left_out, "line")} before these were not kept.`) : null,
+        h("ol.log", {tabindex: "0", "aria-label": `Log of attempt ${log.attempt}`}, log.lines.map(logLine)),
+      ]),
+    ),
+  );
+}
+
+function logLine(line) {
+  return h(
+    "li",
+    {class: `level-${line.level.toLowerCase()}`},
+    h("span.faint", {title: `${exactly(line.at)}\n${line.logger}`}, when(line.at)),
+    " ",
+    h("span.level", line.level),
+    " ",
+    h("span", {dir: "auto"}, line.text),
+  );
 }
 
 function attemptView(one) {

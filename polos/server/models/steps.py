@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from polos.server.models.executions import Operation
 
@@ -61,9 +62,27 @@ class LlmCall(BaseModel):
     first_token_ms: int | None = None
 
 
+class LogLine(BaseModel):
+    """A line that a step has logged."""
+
+    at: datetime
+    level: str
+    logger: str
+    text: str
+
+
+class AttemptLog(BaseModel):
+    """The last lines that an attempt has logged; `left_out`: how many there were before them."""
+
+    attempt: int
+    lines: list[LogLine]
+    left_out: int = 0
+
+
 class StepDetail(Operation):
     """One operation with what it was given and gave. `*_omitted`: too large for an answer.
 
+    `logs`: of the attempts that are over and have logged something, as far as the process's logging let it through.
     `input_known`: whether the code is here that says what it was given. `question`: what a suspended step shows to who
     answers.
     """
@@ -79,4 +98,5 @@ class StepDetail(Operation):
     timeout: float | None = None
     queue: str | None = None
     question: Any = None
+    logs: list[AttemptLog] = Field(default_factory=list)
     llm: LlmCall | None = None

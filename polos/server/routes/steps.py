@@ -72,6 +72,7 @@ class Steps:
             **{**known, "value": None},
             **_given(operation),
             **_gave(item),
+            logs=views.logs(item),
             llm=llm_call(service, service.meta(execution_id), item, operation),
         )
 

@@ -1,5 +1,6 @@
 """Looking into executions: timelines that are read on, single steps with all that is known of them, children."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from support.api import Asker, World
 @pytest.fixture(autouse=True)
 def _defined(world: World) -> None:
     def fail(order: dict) -> None:
+        logging.getLogger("looked.at").warning("no money for %s", "<b>7</b>")
         raise ConnectionError("declined")
 
     @workflow(id="looked-at")
@@ -74,8 +76,13 @@ def test_a_step_tells_what_it_was_given_and_how_each_attempt_failed(ask: Asker, 
     assert [attempt["number"] for attempt in step["attempts"]] == [1, 2, 3]
     assert all("declined" in attempt["error"]["traceback"] for attempt in step["attempts"])
     assert step["error"]["type"] == "ConnectionError"
+    assert [log["attempt"] for log in step["logs"]] == [1, 2, 3]
+    [line] = step["logs"][0]["lines"]
+    told = (line["level"], line["logger"], line["text"])
+    assert told == ("WARNING", "looked.at", "no money for <b>7</b>")
     done = ask("GET", f"/v1/executions/{one}/step", query="address=run:s0").json
     assert (done["output"], done["issued_at"] <= done["started_at"]) == (0, True)
+    assert done["logs"] == []
 
 
 def test_what_a_suspended_step_asks_is_shown(ask: Asker, world: World) -> None:
