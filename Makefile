@@ -1,10 +1,12 @@
 # Every target works as the only command on a machine with Python 3.11 or newer and make: what it needs is installed
 # into .venv first, and again when pyproject.toml changes.
-#   make SYSTEM_PYTHON=/path/to/python3.12 test    chooses the interpreter;  make JOBS=8 check    uses more cores.
+#   make SYSTEM_PYTHON=/path/to/python3.12 test    chooses the interpreter;  make JOBS=8 check    uses more cores;
+#   make OPTIONS="--last-failed" e2e               hands options to pytest.
 
 VENV := .venv
 PY := $(VENV)/bin/python
 JOBS ?= 2
+OPTIONS ?=
 SYSTEM_PYTHON ?=
 
 # What mypy reads: packages that have Python in them.
@@ -35,10 +37,10 @@ bench: $(VENV)/.installed-bench  ## time, memory and AWS calls, as a table and a
 	@$(PY) -m tests.bench
 
 e2e: $(VENV)/.installed-dev  ## tests against emulators, deployments and browsers
-	$(PY) -m pytest -m "emulator or e2e or browser"
+	$(PY) -m pytest -m "emulator or e2e or browser" $(OPTIONS)
 
 smoke: $(VENV)/.installed-dev  ## one stack on an emulated AWS: deployed, used, destroyed; some minutes
-	$(PY) -m pytest -m e2e tests/e2e/test_smoke.py
+	$(PY) -m pytest -m e2e tests/e2e/test_smoke.py $(OPTIONS)
 
 docs: $(VENV)/.installed-docs  ## the documentation, as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

@@ -8,6 +8,19 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from support.definitions import importing, only_of
+from support.deployed_run import (  # pytest finds its hooks by their names
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_runtest_call,
+    pytest_runtest_setup,
+)
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_call",
+    "pytest_runtest_setup",
+]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell makes its background jobs deaf to Ctrl-C. Tests that press it start processes that must hear it.

@@ -13,6 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from polos.deploy.intrinsics import without_comments
+from polos.errors import StoreError
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _MISSING: Final = ("404", "NoSuchBucket", "NotFound")
@@ -108,12 +109,15 @@ class Artifacts:
 
 
 def empty_bucket(s3: Any, bucket: str, *, prefix: str = "") -> int:
-    """Delete all objects with a prefix; how many."""
+    """Delete all objects with a prefix; how many. `StoreError` for what S3 keeps: it says so in an answer of 200."""
     count = 0
     while keys := [
         {"Key": each["Key"]} for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
     ]:
-        s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+        if kept:
+            why = f"{kept[0].get('Code')}: {kept[0].get('Message', kept[0].get('Key'))}"
+            raise StoreError(f"S3 did not delete {len(kept)} objects of {bucket}: {why}")
         count += len(keys)
     return count
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.deployed_run import Unavailable
 from tests.browser.recorded import Recorded
 
 PATIENCE_MS = 15_000
@@ -75,13 +76,20 @@ def chromium(there: Recorded) -> Iterator[Browser]:
     """The browser, or the test is skipped where there is none."""
     driver = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium, or name it in POLOS_CHROMIUM")
+        raise Unavailable("no browser: apt-get install chromium, or name one in POLOS_CHROMIUM")
     with driver.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = _launched(started)
         try:
             yield Browser(there, browser)
         finally:
             browser.close()
+
+
+def _launched(driver: Any) -> Any:
+    try:
+        return driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    except Exception as error:  # playwright's own, which cannot be named before it is imported
+        raise Unavailable(f"no browser: {CHROMIUM} does not start: {str(error)[:500]}") from error
 
 
 def comes(page: Any, expression: str) -> None:

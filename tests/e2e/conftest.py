@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,11 @@ from polos.runtime.http_client import PolosClient
 from polos.server.keys import ApiKeys
 from polos.server.principals import Role
 from polos.testing import WireServer, call, turn
-from support.cloud import Cloud, Deployment, cloud
+from support.cloud import ROOT, Cloud, Deployment, cloud
+from support.e2e_policies import STACK
 
 APP = Path(__file__).parents[1] / "support" / "e2e_app.py"
-STACK = "e2e"
 TOKEN = "not-to-be-seen"
-PATIENCE = 300
-"""Seconds within which anything happens, on a machine that has much else to do."""
 
 Ask = Callable[[Callable[[PolosClient], Any]], Any]
 
@@ -49,6 +48,33 @@ def sky() -> Iterator[Cloud]:
     """An AWS on this machine, which faults can be injected into."""
     with cloud(faults=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A stack where IAM is enforced, deployed by a user with the documented policy."""
+    with cloud(auth=True) as sky:
+        make_secret(sky)
+        policy = (ROOT / "docs" / "deploy-policy.json").read_text()
+        for name, value in {"NAME": STACK, "ACCOUNT": "000000000000", "REGION": "us-east-1"}.items():
+            policy = policy.replace(name, value)
+        who, folder = sky.user("deployer", policy), tmp_path_factory.mktemp("guarded")
+        deploy(sky, folder, who=who)
+        yield Guarded(Deployment(sky, f"{STACK}-dev"), who, folder)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """`who`: the credentials of who deployed it, from `folder`."""
+
+    deployed: Deployment
+    who: Mapping[str, str]
+    folder: Path
+
+    @property
+    def sky(self) -> Cloud:
+        """The cloud it stands in."""
+        return self.deployed.cloud
 
 
 @pytest.fixture(scope="session")

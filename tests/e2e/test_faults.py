@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import PATIENCE, Ask
+from e2e.conftest import Ask
 from polos.core.journal import Entry, Kind
 from polos.runtime.names import journal
 from support import e2e_app as app
-from support.cloud import Cloud, Deployment
+from support.cloud import Cloud, Deployment, patience
 from support.emulators import Microburst
 
 pytestmark = pytest.mark.e2e
@@ -73,8 +73,8 @@ def test_every_execution_ends_as_if_nothing_had_been(
     handle = ask(lambda client: app.parent.invoke(client, 5))
     long = ask(lambda client: app.chain.invoke(client, 10))
     ask(lambda client: client.publish_events("go-5", [("go", {"n": 1})]))
-    assert ask(lambda client: client.wait_result(handle.id, PATIENCE)) == [10, "waited", app.BIG, {"n": 1}]
-    assert ask(lambda client: client.wait_result(long.id, PATIENCE)) == 10
+    assert ask(lambda client: client.wait_result(handle.id, patience())) == [10, "waited", app.BIG, {"n": 1}]
+    assert ask(lambda client: client.wait_result(long.id, patience())) == 10
     befell = {fired["operation"] for fired in proxy.fired()}
     assert {"PutItem", "SendMessage"} & befell, befell
     proxy.rules()

@@ -28,11 +28,13 @@ from polos.deploy.stack import Stack
 from polos.entry.aws import AwsRuntime
 from polos.runtime.service import Service
 from support import emulators
+from support.deployed_run import Unavailable, once
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("completed", "failed", "cancelled", "timed_out", "stalled")
 LAUNCHER = Path(__file__).with_name("ministack_launcher.py")
 PATIENCE = 300.0
+"""Seconds within which anything happens, on a machine that has not much else to do; see `patience`."""
 SAM_TRANSLATOR = "1.115.0"
 
 
@@ -90,7 +92,7 @@ class Cloud:
         )
         done = subprocess.run(
             [sys.executable, "-c", "from polos.cli import main; main()", *arguments],
-            cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=600,
+            cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=6 * PATIENCE,
         )  # fmt: skip
         if done.returncode:
             raise AssertionError(f"polos {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
@@ -116,9 +118,10 @@ class Cloud:
         return len(found)
 
 
+@once
 def _python() -> Path:
     """The interpreter of MiniStack's environment, with what it expands SAM templates with."""
-    folder = emulators._installed()
+    folder = emulators.installed()
     done = folder.parent / f".sam-translator-{SAM_TRANSLATOR}"
     if not done.exists():
         emulators.install(folder / "python", f"aws-sam-translator=={SAM_TRANSLATOR}")
@@ -174,7 +177,7 @@ def _in_memory() -> str | None:
 @contextmanager
 def _microburst(upstream: str, port: int, folder: Path) -> Iterator[emulators.Microburst]:
     endpoint, log = f"http://127.0.0.1:{port}", folder / "microburst.log"
-    command = [str(emulators._installed() / "microburst"), "--upstream", upstream]
+    command = [str(emulators.installed() / "microburst"), "--upstream", upstream]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     with _running(command, log, emulators._bare_environ()) as process:
         _wait_for(f"{endpoint}/_microburst/health", process, log)
@@ -197,13 +200,13 @@ def _running(command: list[str], log: Path, environ: Mapping[str, str]) -> Itera
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     def answers() -> bool:
         if process.poll() is not None:
-            raise AssertionError(
-                f"no emulator: it ended instead of starting:\n{log.read_text()[-3000:]}\n"
-                "POLOS_CI_E2E=0 leaves the deployed tests out of .ci/run"
-            )
+            raise Unavailable(f"no emulator: it ended instead of starting:\n{log.read_text()[-3000:]}")
         return emulators._answers(url)
 
-    until(answers, f"{url} answers", patience=240)
+    try:
+        until(answers, f"{url} answers")
+    except AssertionError as error:
+        raise Unavailable(f"no emulator: {error}; it said:\n{log.read_text()[-3000:]}") from error
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -217,15 +220,21 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def until(holds: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
-    """Wait until something holds, and give it."""
-    deadline = time.monotonic() + patience
+def patience() -> float:
+    """Seconds within which anything happens: more where many programs want each processor. Only failures use it up."""
+    return PATIENCE * min(6.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
+def until(holds: Callable[[], Any], what: str, *, within: float | None = None) -> Any:
+    """Wait until something holds, and give it. `within`: seconds, else as long as there is patience."""
+    seconds = patience() if within is None else within
+    deadline = time.monotonic() + seconds
     while True:
         found = holds()
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"it did not come to pass in {patience} s: {what}")
+            raise AssertionError(f"it did not come to pass in {seconds:.0f} s: {what}")
         time.sleep(0.05)
 
 
@@ -292,7 +301,7 @@ class Deployment:
             "POLOS_SCHEDULE_DLQ_ARN": self.outputs["ScheduleDlqArn"],
         }
 
-    def ended(self, execution: str, *, patience: float = PATIENCE) -> Mapping[str, Any]:
+    def ended(self, execution: str) -> Mapping[str, Any]:
         """The execution, once it has ended."""
 
         def look() -> Mapping[str, Any] | None:
@@ -300,13 +309,16 @@ class Deployment:
             return self.service.describe(meta) if meta.status in ENDED else None
 
         try:
-            return dict(until(look, f"execution {execution} ends", patience=patience))
+            return dict(until(look, f"execution {execution} ends"))
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from error
 
+    def resources(self) -> dict[str, tuple[str, str]]:
+        """Logical id -> (type, name)."""
+        return Stack(self.name, self.cloud.client).resources()
+
     def logs(self) -> str:
         """What the functions said last."""
-        resources = Stack(self.name, self.cloud.client).resources().values()
-        groups = [name for kind, name in resources if kind == "AWS::Logs::LogGroup"]
+        groups = [name for kind, name in self.resources().values() if kind == "AWS::Logs::LogGroup"]
         lines = Logs(self.cloud.client, groups).read(0)
         return "\n".join(line.text for line in lines)[-20_000:]

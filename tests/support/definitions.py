@@ -28,11 +28,22 @@ def importing(module: str) -> Iterator[None]:
     finally:
         definitions, queues = taken_out()
         for definition in definitions:
-            home = getattr(definition.function, "__module__", "") or ""
-            owner = home if home.startswith(SHARED) else module
-            _defined.setdefault(owner, ([], {}))[0].append(definition)
+            _defined.setdefault(_shared(definition) or module, ([], {}))[0].append(definition)
         _defined.setdefault(module, ([], {}))[1].update(queues)
         put_back(before)
+
+
+def _shared(definition: Definition) -> str | None:
+    """The shared module that defines it. The body of an agent is Polos' own: it belongs to the module that names it."""
+    home = getattr(definition.function, "__module__", "") or ""
+    if not home.startswith("polos."):
+        return home if home.startswith(SHARED) else None
+    for name, module in list(sys.modules.items()):
+        if name.startswith(SHARED) and any(
+            getattr(value, "definition", None) is definition for value in list(vars(module).values())
+        ):
+            return name
+    return None
 
 
 @contextmanager

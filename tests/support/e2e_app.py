@@ -46,7 +46,7 @@ async def parent(ctx: WorkflowContext, number: int) -> list[object]:
     doubled = await ctx.step.invoke_and_wait("double", double, number)
     waited = await ctx.step.invoke_and_wait("wait", waits, 1)
     large = await ctx.step.run("large", lambda: random.Random(1).randbytes(BIG // 2).hex())
-    event = await ctx.step.wait_for_event("go", topic=f"go-{number}", timeout=600)
+    event = await ctx.step.wait_for_event("go", topic=f"go-{number}", timeout=7200)
     return [doubled, waited, len(large), event.data]
 
 
@@ -67,12 +67,13 @@ async def waits_twice(ctx: WorkflowContext, minutes: float) -> str:
 
 @workflow
 async def slow(ctx: WorkflowContext, sign: str) -> str:
-    """A step that is under way for a while, once the file `sign` is there: long enough to be killed in."""
+    """A step that is under way once the file `sign` is there, until it is killed; then it is done at once."""
 
     def sleep() -> str:
-        Path(sign).touch()
-        time.sleep(4)
-        return "slept"
+        if not Path(sign).exists():
+            Path(sign).touch()
+            time.sleep(600)
+        return "killed once"
 
     return str(await ctx.step.run("sleep", sleep))
 
@@ -81,7 +82,7 @@ async def slow(ctx: WorkflowContext, sign: str) -> str:
 async def across_update(ctx: WorkflowContext, payload: str) -> str:
     """Begun before an update of the stack, ended after it."""
     first = await ctx.step.run("first", lambda: f"{payload}-begun")
-    await ctx.step.wait_for_event("updated", topic="updates", timeout=600)
+    await ctx.step.wait_for_event("updated", topic="updates", timeout=7200)
     return f"{first}-ended"
 
 

@@ -7,7 +7,6 @@ environment of their own, `.cache/emulators-<version>`, made on first use: MiniS
 from __future__ import annotations
 
 import atexit
-import functools
 import json
 import os
 import socket
@@ -32,6 +31,7 @@ from polos.adapters.aws.settings import AwsSettings
 from polos.adapters.aws.sqs import SqsQueue
 from polos.adapters.clock import SystemClock
 from polos.ports import Ports
+from support.deployed_run import Unavailable, once
 
 MINISTACK = "1.5.33"
 MICROBURST = "0.10.0"
@@ -108,7 +108,7 @@ class _Queues(dict[str, str]):
         return self[name]
 
 
-@functools.cache
+@once
 def ministack() -> Stack:
     """The MiniStack of this process: started on first use, stopped when the process ends."""
     endpoint = _start(
@@ -150,7 +150,7 @@ class Microburst:
         return list(found["fired"] if isinstance(found, dict) else found)
 
 
-@functools.cache
+@once
 def microburst() -> Microburst:
     """The microburst of this process."""
     upstream = ministack().settings.endpoint or ""
@@ -166,7 +166,7 @@ def microburst() -> Microburst:
 def _start(program: str, environ: dict[str, str], *arguments: str, health: str) -> str:
     port = _free_port()
     log = _VENV / f"{program}-{os.getpid()}.log"
-    binary = _installed() / program
+    binary = installed() / program
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(binary), *(argument.format(port=port) for argument in arguments)],
@@ -180,7 +180,7 @@ def _start(program: str, environ: dict[str, str], *arguments: str, health: str) 
     deadline = time.monotonic() + _PATIENCE
     while not _answers(endpoint + health):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{program} did not start; its output:\n{log.read_text()[-2000:]}")
+            raise Unavailable(f"no emulator: {program} did not start; its output:\n{log.read_text()[-2000:]}")
         time.sleep(0.05)
     return endpoint
 
@@ -195,26 +195,34 @@ def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
     log.unlink(missing_ok=True)
 
 
-def _installed() -> Path:
+@once
+def installed() -> Path:
     """The folder of the programs; the environment is made if it is not there."""
     done = _VENV / ".installed"
     if not done.exists():
         _VENV.parent.mkdir(exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_VENV)], check=True)
+        environment(_VENV)
         install(_VENV / "bin" / "python", f"ministack=={MINISTACK}", f"microburst=={MICROBURST}")
         done.touch()
     return _VENV / "bin"
 
 
+def environment(folder: Path) -> None:
+    """Make a virtual environment with pip in it. `Unavailable` where this Python cannot."""
+    command = [sys.executable, "-m", "venv", "--clear", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"no emulator: {' '.join(command)} failed:\n{(done.stdout + done.stderr)[-1000:]}")
+
+
 def install(python: Path, *requirements: str) -> None:
-    """Install into the environment of `python`. RuntimeError, with pip's last line, if that cannot be done."""
+    """Install into the environment of `python`. `Unavailable`, with pip's last line, if that cannot be done."""
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(
-            f"no emulator: pip cannot install {', '.join(requirements)}: {reason}. It needs a package index; "
-            "POLOS_CI_E2E=0 leaves the deployed tests out of .ci/run"
+        raise Unavailable(
+            f"no emulator: pip cannot install {', '.join(requirements)}: {reason}. It needs a package index"
         )
 
 
@@ -272,4 +280,4 @@ def _unless_there(create: Any, **arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(f"emulators are in {_installed()}")  # noqa: T201
+    print(f"emulators are in {installed()}")  # noqa: T201

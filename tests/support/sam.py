@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from support import emulators
+from support.deployed_run import once
 
 SAM = "1.170.0"
 CFN_LINT = "1.58.0"
@@ -26,14 +28,14 @@ json.dump(translator.translate(template, {}), sys.stdout, indent=1)
 """
 
 
+@once
 def installed() -> Path:
     """The folder of the programs."""
     done = VENV / ".installed"
     if not done.exists():
         VENV.parent.mkdir(exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, f"aws-sam-cli=={SAM}", f"cfn-lint=={CFN_LINT}"], check=True)
+        emulators.environment(VENV)
+        emulators.install(VENV / "bin" / "python", f"aws-sam-cli=={SAM}", f"cfn-lint=={CFN_LINT}")
         done.touch()
     return VENV / "bin"
 
@@ -64,7 +66,7 @@ def _run(
     dummy = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     done = subprocess.run(
         command, cwd=cwd, env={**own, **dummy, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1", **(environ or {})},
-        input=text, capture_output=True, text=True, check=False, timeout=600,
+        input=text, capture_output=True, text=True, check=False, timeout=1800,
     )  # fmt: skip
     if done.returncode:
         raise AssertionError(f"{' '.join(command[:6])} failed:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
