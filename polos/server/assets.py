@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -129,9 +130,7 @@ class Assets:
             self._seen = seen
 
     def _found(self) -> Iterator[tuple[str, Path]]:
-        for path in sorted(self._directory.rglob("*")):
-            if path.suffix in TYPES and path.is_file() and not path.is_symlink():
-                yield path.relative_to(self._directory).as_posix(), path
+        return iter(sorted(_below(self._directory)))
 
     def _linked(self, page: str, names: Mapping[str, bytes]) -> str:
         """The page, its links to files of ours under the hash."""
@@ -141,6 +140,16 @@ class Assets:
             return f"{found[1]}={found[2]}assets/{self._hash}/{name}{found[2]}" if name in names else found[0]
 
         return re.sub(r"\b(src|href)=([\"'])([^\"']+)\2", link, page)
+
+
+def _below(directory: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Names and paths of what may be served. It is looked for with every page, so by one call for each directory."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path), f"{prefix}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix in TYPES:
+                yield f"{prefix}{entry.name}", Path(entry.path)
 
 
 def _file(name: str, data: bytes) -> _File:

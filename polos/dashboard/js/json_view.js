@@ -2,6 +2,7 @@
 
 import {h} from "./dom.js";
 import {bytes, plural} from "./format.js";
+import {digits} from "./json.js";
 import {copyButton} from "./parts.js";
 
 const LONG = 400;
@@ -21,6 +22,8 @@ export function jsonView(value, what = "the value") {
 function node(value, depth) {
   if (value === null || value === undefined) return h("span.j-null", "null");
   if (typeof value === "string") return string(value);
+  const large = digits(value);
+  if (large !== null) return h("span.j-number", large);
   if (typeof value !== "object") return h(`span.j-${typeof value}`, String(value));
   const entries = Array.isArray(value) ? value.map((one, i) => [i, one]) : Object.entries(value);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";

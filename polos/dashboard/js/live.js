@@ -3,13 +3,17 @@
 //   nothing is asked while the tab is hidden or live is paused, and a request under way is given up then
 //   one look at a time; the next one begins `every` ms after the last has ended, or ten times as long as that took
 //   while looks find nothing new, they come more and more seldom, up to `slowest`
+//   while the server does not answer, too: after a second, two, four, up to fifteen; `trouble` says what is wrong
 //   a page whose subject has ended says so, and is not asked about again
 
 const SLOWER = 1.5;
+const AGAIN = 1000; // after the first look that failed
+const AGAIN_SLOWEST = 15_000;
 const STORED = "polos.live";
 
 class Live extends EventTarget {
   #jobs = new Set();
+  #trouble = null;
   #paused = stored() === "paused";
 
   constructor() {
@@ -24,6 +28,22 @@ class Live extends EventTarget {
   /** Whether anything may be asked now without somebody's asking for it. */
   get on() {
     return !this.#paused && !document.hidden;
+  }
+
+  /** Why looks fail; null while they do not. */
+  get trouble() {
+    return this.#trouble;
+  }
+
+  set trouble(error) {
+    if (error === this.#trouble) return;
+    this.#trouble = error;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Look right now at all that is watched. */
+  soon() {
+    for (const job of this.#jobs) job.soon();
   }
 
   /** Whether something on this page is looked at again and again. */
@@ -44,21 +64,28 @@ class Live extends EventTarget {
   /**
    * Look again and again: `look(signal)` answers true if something was new, false if not, "over" if nothing will be.
    * `long`: the server keeps the request until there is news, so that looks follow each other at `every`.
-   * The first look is the caller's own. Gives a function that ends it, with `soon()` for a look right now.
+   * The first look is the caller's own. Gives a function that ends it, with `soon()` for a look right now: somebody
+   * has asked for it, so that it is done once even while live is paused.
    */
   watch(look, {every = 2000, slowest = 15000, first = every, long = false} = {}) {
-    const job = new Job(look, {every, slowest, long}, () => this.#drop(job));
+    const job = new Job(look, {every, slowest, long}, {
+      over: () => this.#drop(job),
+      went: (error) => (this.trouble = error),
+      goesOn: () => this.on,
+    });
     this.#jobs.add(job);
     if (this.on) job.schedule(first);
     this.dispatchEvent(new Event("change"));
     const stop = () => this.#drop(job);
-    stop.soon = () => this.on && job.soon();
+    stop.soon = () => job.soon();
     return stop;
   }
 
   #drop(job) {
     job.stop();
-    if (this.#jobs.delete(job)) this.dispatchEvent(new Event("change"));
+    if (!this.#jobs.delete(job)) return;
+    if (!this.#jobs.size) this.#trouble = null;
+    this.dispatchEvent(new Event("change"));
   }
 
   #changed() {
@@ -69,21 +96,19 @@ class Live extends EventTarget {
 
 class Job {
   #look;
-  #every;
-  #slowest;
+  #pace;
+  #told;
   #pause;
+  #failures = 0;
   #timer = 0;
   #request = null;
-  #long;
-  #over;
 
-  constructor(look, {every, slowest, long}, over) {
+  /** `pace`: {every, slowest, long}; `told`: {over(), went(error), goesOn()}. */
+  constructor(look, pace, told) {
     this.#look = look;
-    this.#long = long;
-    this.#every = every;
-    this.#slowest = slowest;
-    this.#pause = every;
-    this.#over = over;
+    this.#pace = pace;
+    this.#pause = pace.every;
+    this.#told = told;
   }
 
   schedule(after) {
@@ -92,7 +117,7 @@ class Job {
   }
 
   soon() {
-    this.#pause = this.#every;
+    this.#pause = this.#pace.every;
     if (!this.#request) this.schedule(0);
   }
 
@@ -107,23 +132,34 @@ class Job {
     this.#request = request;
     const begun = performance.now();
     let news = false;
-    let failed = false;
+    let failed = null;
     try {
       news = await this.#look(request.signal);
     } catch (error) {
       if (request.signal.aborted) return;
-      console.warn("a look failed, and will be repeated", error.message);
-      failed = true;
+      failed = error;
     }
     if (this.#request !== request) return; // stopped meanwhile
     this.#request = null;
-    if (news === "over") {
-      this.#over();
-      return;
-    }
-    if (!failed) this.#pause = news ? this.#every : Math.min(this.#slowest, this.#pause * SLOWER);
-    const rest = this.#long ? this.#every : Math.max(this.#pause, 10 * (performance.now() - begun));
-    this.schedule(failed ? this.#slowest : rest);
+    const rest = failed ? this.#afterFailure(failed) : this.#afterLook(news, performance.now() - begun);
+    if (news === "over") this.#told.over();
+    else if (this.#told.goesOn()) this.schedule(rest);
+  }
+
+  /** How long to rest. Once is no trouble yet: a server that takes new code is away for a moment. */
+  #afterFailure(error) {
+    this.#failures += 1;
+    if (this.#failures > 1) this.#told.went(error);
+    const rest = Math.min(AGAIN_SLOWEST, AGAIN * 2 ** (this.#failures - 1));
+    return rest * (0.8 + 0.4 * Math.random()); // so that not all come back together
+  }
+
+  #afterLook(news, took) {
+    const {every, slowest, long} = this.#pace;
+    if (this.#failures) this.#told.went(null);
+    this.#failures = 0;
+    this.#pause = news ? every : Math.min(slowest, this.#pause * SLOWER);
+    return long ? every : Math.max(this.#pause, 10 * took);
   }
 }
 

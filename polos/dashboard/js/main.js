@@ -1,8 +1,8 @@
 // The frame around every page: navigation, the live switch, the theme, who is signed in; and which page is shown.
 
-import {currentSession, onSession, openSession, signIn, signOut} from "./api.js";
+import {currentSession, onSession, openSession, passing, signIn, signOut} from "./api.js";
 import {closeDialogs} from "./dialog.js";
-import {fill, h, icon, toast} from "./dom.js";
+import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
 import {failure, labelled, loading, pageHead, refreshTimes} from "./parts.js";
@@ -39,6 +39,7 @@ const nav = h("nav", {id: "nav", "aria-label": "Main"});
 const liveButton = h("button.live", {type: "button", on: {click: () => live.toggle()}});
 const themeButton = h("button.plain.icon-only", {type: "button", on: {click: nextTheme}});
 const who = h("div.who");
+const away = h("div.away", {role: "status", hidden: true});
 
 const RENEW = 20 * 60_000;
 
@@ -79,7 +80,7 @@ function frame() {
       ),
     ),
     h("div.side", nav, who),
-    outlet,
+    h("div.middle", away, outlet),
   );
   document.querySelector("[data-skip]").addEventListener("click", (event) => {
     event.preventDefault(); // the address is a route
@@ -108,15 +109,34 @@ function drawNavigation(current) {
 }
 
 function drawLive() {
-  const state = live.paused ? "paused" : live.busy ? "on" : "idle";
+  const state = live.paused ? "paused" : live.trouble ? "gone" : live.busy ? "on" : "idle";
   liveButton.className = `live ${state}`;
   liveButton.setAttribute("aria-pressed", String(!live.paused));
   liveButton.title = live.paused
     ? "Live is paused: nothing is asked of the server (p)"
-    : state === "on"
+    : state === "gone"
+      ? "The server does not answer as it should (p)"
+      : state === "on"
       ? "This page follows what happens (p)"
       : "Nothing on this page changes any more (p)";
   fill(liveButton, h("span.dot", {"aria-hidden": "true"}), live.paused ? "Paused" : "Live");
+}
+
+/** What is shown is not what is: say so, until the server answers again. */
+function drawAway() {
+  const text = live.trouble
+    ? `${live.trouble.message} What is shown is what was known before${live.paused ? "." : "; it is tried again by itself."}`
+    : "";
+  if (away.textContent.startsWith(text) && away.hidden === !text) return;
+  if (!text && !away.hidden) announce("The server answers again");
+  away.hidden = !text;
+  fill(
+    away,
+    text && [
+      h("span", text),
+      h("button.small", {type: "button", dataset: {key: "now"}, on: {click: () => live.soon()}}, "Try now"),
+    ],
+  );
 }
 
 // --- theme ---------------------------------------------------------------------------------------------------------
@@ -198,7 +218,7 @@ function askForKey() {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      if (await signIn(key.value.trim())) route();
+      await signIn(key.value.trim());
     } catch (error) {
       fill(wrong, h("p.wrong", error.message));
     }
@@ -213,6 +233,13 @@ function askForKey() {
 function failed(error, options) {
   const title = error.status === 404 ? "Not found" : "That did not work";
   return h("div.page", pageHead(title), failure(error, {...options, titled: false}));
+}
+
+/** Show the page anew. Gives "over", for a watch that has waited for that. */
+function reload() {
+  shown.path = null;
+  route();
+  return "over";
 }
 
 async function route() {
@@ -250,16 +277,10 @@ async function route() {
   } catch (error) {
     if (error.name === "AbortError" || scope.left) return;
     if (error.status === 401) askForKey();
-    else
-      fill(
-        outlet,
-        failed(error, {
-          retry: () => {
-            shown.path = null;
-            route();
-          },
-        }),
-      );
+    else {
+      fill(outlet, failed(error, {retry: reload}));
+      if (passing(error)) scope.watch(() => openSession().then(reload), {every: 2000});
+    }
   }
   // Unless the page has put the focus somewhere itself, or somebody types there already.
   if (!first && !outlet.contains(document.activeElement))
@@ -272,10 +293,16 @@ drawLive();
 drawTheme();
 drawNavigation(here().parts[0]);
 startKeys();
-live.addEventListener("change", drawLive);
+live.addEventListener("change", () => {
+  drawLive();
+  drawAway();
+});
+let project = null;
 onSession((session) => {
   drawWho(session);
   if (!session) askForKey();
+  else if (outlet.querySelector(".sign-in") || (project !== null && project !== session.project)) reload();
+  project = session?.project ?? null;
 });
 addEventListener("hashchange", route);
 document.addEventListener(
@@ -292,5 +319,5 @@ addEventListener("unhandledrejection", (event) => {
     if (event.reason.status !== 401) toast(event.reason.message, {kind: "error"});
   }
 });
-openSession().catch((error) => toast(error.message, {kind: "error"}));
+openSession().catch((error) => passing(error) || toast(error.message, {kind: "error"})); // pages tell the rest
 route();

@@ -1,6 +1,7 @@
 // What was said to and by a model, as a chat. Model text is shown as it came: no markup is made of it.
 
 import {h, icon} from "./dom.js";
+import {parsed} from "./json.js";
 import {jsonView} from "./json_view.js";
 import {count, dollars, duration} from "./format.js";
 import {facts} from "./parts.js";
@@ -38,7 +39,7 @@ function piece(part, names) {
       return h(
         "details.call",
         h("summary", icon("right"), "calls ", h("code", part.name)),
-        parsed(part.arguments),
+        readable(part.arguments),
       );
     case "tool_result":
       return h(
@@ -50,7 +51,7 @@ function piece(part, names) {
           part.is_error ? "error of " : "result of ",
           h("code", names.get(part.call_id) ?? part.call_id),
         ),
-        parsed(part.content),
+        readable(part.content),
       );
     case "image":
       return h("p.said.faint", part.url ? ["picture ", h("code", part.url)] : `picture, ${part.media_type}`);
@@ -59,9 +60,9 @@ function piece(part, names) {
   }
 }
 
-function parsed(text) {
+function readable(text) {
   try {
-    const value = JSON.parse(text);
+    const value = parsed(text);
     if (value !== null && typeof value === "object") return jsonView(value);
   } catch {
     // Models do write bad JSON: then it is shown as text.

@@ -1,6 +1,7 @@
 // A payload to fill in: a form made from the JSON schema, or JSON as text. One goes over into the other.
 
 import {fill, h} from "./dom.js";
+import {parsed} from "./json.js";
 import {schemaForm} from "./schema_form.js";
 
 /**
@@ -18,7 +19,7 @@ export function payloadEditor(schema, value, {onChange = () => {}} = {}) {
   function current() {
     if (form) return form.value();
     try {
-      return text.value.trim() ? JSON.parse(text.value) : null;
+      return text.value.trim() ? parsed(text.value) : null;
     } catch (error) {
       throw new Error(`The input is not JSON: ${error.message}`);
     }

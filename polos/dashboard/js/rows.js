@@ -1,5 +1,6 @@
 // A table whose rows come again and again: a row that has not changed stays the element it was, so that focus and
-// selection stay too.
+// selection stay too. Where it is too narrow for its columns, each row is a list of its cells with their titles (see
+// dashboard.css); the roles are said because browsers forget them with the layout.
 
 import {h} from "./dom.js";
 
@@ -8,19 +9,23 @@ import {h} from "./dom.js";
  * Gives {element, update(items)}: update tells whether anything was new.
  */
 export function table(caption, columns, {row, key, cls = ""}) {
-  const body = h("tbody");
+  const body = h("tbody", {role: "rowgroup"});
   const element = h(
     "div.table-wrap",
     {tabindex: "-1"},
     h(
       `table.table`,
-      {class: cls},
+      {class: cls, role: "table"},
       h("caption.unseen", caption),
       h(
         "thead",
+        {role: "rowgroup"},
         h(
           "tr",
-          columns.map((one) => h("th", {scope: "col", class: one.cls ?? ""}, one.title)),
+          {role: "row"},
+          columns.map((one) =>
+            h("th", {scope: "col", role: "columnheader", class: one.cls ?? ""}, one.title),
+          ),
         ),
       ),
       body,
@@ -43,8 +48,14 @@ export function table(caption, columns, {row, key, cls = ""}) {
         news = true;
         current = h(
           "tr",
-          {class: !first && !old ? "arrived" : ""},
-          row(item).map((cell, i) => h("td", {class: columns[i].cls ?? ""}, cell)),
+          {class: !first && !old ? "arrived" : "", role: "row"},
+          row(item).map((cell, i) =>
+            h(
+              "td",
+              {class: columns[i].cls ?? "", role: "cell", dataset: {title: columns[i].title}},
+              cell,
+            ),
+          ),
         );
         const held = old?.element.contains(document.activeElement)
           ? document.activeElement.dataset.key

@@ -13,9 +13,10 @@ const STEPS = [
 
 /**
  * A scale from `from` to `to` (epoch ms). `busy`: [start, end] pairs of work; idle stretches of more than five seconds and a
- * fifth of the time are folded if `fold`. Gives {x(t) in 0..1, ticks: [{x, ms}], gaps: [{x, width, ms}]}.
+ * fifth of the time are folded if `fold`. `labels`: how many texts fit side by side.
+ * Gives {x(t) in 0..1, ticks: [{x, ms, end}], gaps: [{x, width, ms}]}.
  */
-export function scale(from, to, busy = [], {fold = false} = {}) {
+export function scale(from, to, busy = [], {fold = false, labels = 8} = {}) {
   const end = Math.max(to, from + 1);
   const pieces = laid(fold ? cut(from, end, busy) : [{start: from, end, gap: false}]);
   const x = (t) => {
@@ -25,7 +26,7 @@ export function scale(from, to, busy = [], {fold = false} = {}) {
   };
   return {
     x,
-    ticks: ticks(pieces, from),
+    ticks: labels < 3 ? ends(from, end, labels) : ticks(pieces, from, labels),
     gaps: pieces
       .filter((one) => one.gap)
       .map((one) => ({x: one.x, width: one.width, ms: one.end - one.start})),
@@ -75,15 +76,24 @@ function laid(pieces) {
   return pieces;
 }
 
-function ticks(pieces, from) {
+/** Where there is no room for more: the beginning, and the end, whose text stands before it. */
+const ends = (from, end, labels) => [
+  {x: 0, ms: 0},
+  ...(labels < 2 ? [] : [{x: 1, ms: end - from, end: true}]),
+];
+
+/** Places of round times, at least a label's width from each other and from the end. */
+function ticks(pieces, from, labels) {
   const work = pieces.reduce((sum, one) => sum + (one.gap ? 0 : one.end - one.start), 0);
-  const step = STEPS.find((one) => work / one <= 6) ?? 6048e5 * Math.ceil(work / 6 / 6048e5);
+  const most = Math.min(6, labels);
+  const step = STEPS.find((one) => work / one <= most) ?? 6048e5 * Math.ceil(work / most / 6048e5);
+  const apart = 1 / labels;
   const found = [];
   for (const one of pieces) {
     if (one.gap) continue;
     for (let t = Math.ceil((one.start - from) / step) * step; t <= one.end - from; t += step) {
       const x = one.x + ((t + from - one.start) / (one.end - one.start || 1)) * one.width;
-      if (x < 0.97 && (!found.length || x - found.at(-1).x > 0.08)) found.push({x, ms: t});
+      if (x <= 1 - apart && (!found.length || x - found.at(-1).x >= apart)) found.push({x, ms: t});
     }
   }
   return found;

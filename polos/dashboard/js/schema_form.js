@@ -2,6 +2,7 @@
 // What it has no field for becomes JSON text, so that every schema has a form.
 
 import {fill, h} from "./dom.js";
+import {digits, parsed} from "./json.js";
 
 const DEEPEST = 6;
 
@@ -225,7 +226,7 @@ function number(schema, start, at) {
     "aria-label": at.path,
     "aria-required": at.required ? "true" : null,
     autocomplete: "off",
-    value: start === undefined || start === null ? "" : String(start),
+    value: start === undefined || start === null ? "" : (digits(start) ?? String(start)),
     on: {input: at.onChange},
   });
   return {
@@ -233,10 +234,11 @@ function number(schema, start, at) {
     value: () => {
       const typed = input.value.trim();
       if (typed === "") return undefined;
-      const found = Number(typed);
-      input.toggleAttribute("aria-invalid", Number.isNaN(found));
-      if (Number.isNaN(found)) throw new Error(`${at.path}: a number is needed`);
-      return found;
+      const good = Number.isFinite(Number(typed));
+      if (good) input.removeAttribute("aria-invalid");
+      else input.setAttribute("aria-invalid", "true");
+      if (!good) throw new Error(`${at.path}: a number is needed`);
+      return /^-?[1-9]\d*$/.test(typed) ? parsed(typed) : Number(typed);
     },
   };
 }
@@ -310,7 +312,8 @@ function union(schema, options, start, at) {
 }
 
 function fits(schema, value) {
-  const kind = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+  const number = digits(value) !== null;
+  const kind = Array.isArray(value) ? "array" : value === null ? "null" : number ? "number" : typeof value;
   return schema.type === kind || (kind === "number" && schema.type === "integer");
 }
 
@@ -329,7 +332,7 @@ function json(schema, start, at) {
     value: () => {
       if (!input.value.trim()) return at.required ? (schema.type === "object" ? {} : null) : undefined;
       try {
-        return JSON.parse(input.value);
+        return parsed(input.value);
       } catch (error) {
         throw new Error(`${at.path}: not JSON: ${error.message}`);
       }

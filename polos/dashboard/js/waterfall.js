@@ -8,6 +8,7 @@ import {scale} from "./scale.js";
 
 const ROW = 30;
 const SPARE = 8;
+const LABEL = 58; // pixels: what a time on the axis takes at most, and some air
 const SIGNS = {
   run: "play",
   suspend: "inbox",
@@ -89,7 +90,12 @@ export class Waterfall {
     );
     const sizes = new ResizeObserver(() => this.#soon());
     sizes.observe(this.body);
-    scope.onLeave(() => sizes.disconnect());
+    const widths = new ResizeObserver(() => this.#story && this.#draw()); // as many labels as there is room for
+    widths.observe(this.axis);
+    scope.onLeave(() => {
+      sizes.disconnect();
+      widths.disconnect();
+    });
     const timer = setInterval(() => live.on && this.#story && !this.#story.ended_at && this.#draw(), 1000);
     scope.onLeave(() => clearInterval(timer));
   }
@@ -150,10 +156,15 @@ export class Waterfall {
     this.#at = Math.max(0, Math.min(this.#at, this.#rows.length - 1));
     const to = ms(this.#story.ended_at) ?? now;
     const busy = this.#fold ? this.#operations.flatMap((op) => busyOf(op, to)) : [];
-    this.#scale = scale(ms(this.#story.created_at), to, busy, {fold: this.#fold});
+    this.#scale = scale(ms(this.#story.created_at), to, busy, {
+      fold: this.#fold,
+      labels: this.axis.clientWidth / LABEL,
+    });
     fill(
       this.axis,
-      this.#scale.ticks.map((tick) => h("span.wf-tick", {style: {left: percent(tick.x)}}, duration(tick.ms))),
+      this.#scale.ticks.map((tick) =>
+        h(`span.wf-tick${tick.end ? ".end" : ""}`, {style: {left: percent(tick.x)}}, duration(tick.ms)),
+      ),
       this.#scale.gaps.map((gap) =>
         h("span.wf-gap", {
           style: {left: percent(gap.x), width: percent(gap.width)},

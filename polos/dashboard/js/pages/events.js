@@ -4,6 +4,7 @@ import {get, post} from "../api.js";
 import {confirm} from "../dialog.js";
 import {fill, h, icon, toast} from "../dom.js";
 import {count} from "../format.js";
+import {parsed} from "../json.js";
 import {jsonView} from "../json_view.js";
 import {rowKeys} from "../keys.js";
 import {empty, labelled, pageHead, time} from "../parts.js";
@@ -15,7 +16,7 @@ const TOPICS = [{title: "Topic"}, {title: "Events", cls: "c-number"}, {title: "L
 const EVENTS = [
   {title: "#", cls: "c-number c-seq"},
   {title: "Type", cls: "c-type"},
-  {title: "Data"},
+  {title: "Data", cls: "c-data"},
   {title: "At", cls: "c-time"},
 ];
 
@@ -185,6 +186,14 @@ function eventCells(one) {
   ];
 }
 
+function typed(text) {
+  try {
+    return parsed(text.trim() || "null");
+  } catch (error) {
+    throw new Error(`The data is not JSON: ${error.message}`);
+  }
+}
+
 function publish(given, scope) {
   const topic = h("input", {name: "topic", value: given, autocomplete: "off"});
   const type = h("input", {name: "event_type", autocomplete: "off"});
@@ -204,7 +213,7 @@ function publish(given, scope) {
       act: async () => {
         await post("/v1/events", {
           topic: topic.value.trim(),
-          events: [{event_type: type.value.trim() || null, data: JSON.parse(data.value || "null")}],
+          events: [{event_type: type.value.trim() || null, data: typed(data.value)}],
         });
         toast("Published.");
         if (here().query.get("topic") === topic.value.trim()) scope.soon();

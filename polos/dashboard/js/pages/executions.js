@@ -1,6 +1,6 @@
 // The list of executions: filters in the address, pages by cursor. Only the newest page is live.
 
-import {allDefinitions, get} from "../api.js";
+import {allDefinitions, get, passing} from "../api.js";
 import {fill, h, icon} from "../dom.js";
 import {exactly, duration, ms, span} from "../format.js";
 import {rowKeys} from "../keys.js";
@@ -82,22 +82,25 @@ class List {
     this.#query = query;
     this.#drawFilters(query);
     if (!this.#table.element.isConnected) fill(this.#content, loading("Loading executions"));
+    let known = false;
     try {
       const page = await this.#page(query, this.#scope.signal);
+      this.#drawWorkflows(query); // after the rows: they are what is waited for
       if (this.#query !== query) return; // other filters were chosen meanwhile, and their answer may be here already
       this.#draw(page, query);
+      known = true;
     } catch (error) {
       if (error.name === "AbortError" || error.status === 401) throw error;
       if (this.#query !== query) return;
       fill(this.#content, failure(error, {retry: () => this.look(query)}));
-      return;
+      if (!passing(error)) return;
     }
-    if (!query.get("cursor")) {
-      this.#watch = this.#scope.watch(async (signal) => this.#draw(await this.#page(query, signal), query), {
-        every: 2000,
-        slowest: 10_000,
-      });
-    }
+    if (known && query.get("cursor")) return;
+    const look = async (signal) => {
+      const news = this.#draw(await this.#page(query, signal), query);
+      return query.get("cursor") ? "over" : news;
+    };
+    this.#watch = this.#scope.watch(look, {every: 2000, slowest: 10_000});
   }
 
   #page(query, signal) {
@@ -140,7 +143,7 @@ class List {
     );
   }
 
-  async #drawFilters(query) {
+  #drawFilters(query) {
     const chosen = query.get("status") ?? "";
     const chip = (value, text) =>
       h(
@@ -152,11 +155,16 @@ class List {
         },
         value ? status(value) : text,
       );
-    const workflow = h("select", {
-      "aria-label": "Workflow",
-      dataset: {key: "workflow"},
-      on: {change: () => go(withQuery({workflow_id: workflow.value, cursor: null}))},
-    });
+    const wanted = query.get("workflow_id") ?? "";
+    const workflow = h(
+      "select",
+      {
+        "aria-label": "Workflow",
+        dataset: {key: "workflow"},
+        on: {change: () => go(withQuery({workflow_id: workflow.value, cursor: null}))},
+      },
+      workflowOptions(wanted ? [wanted] : [], wanted),
+    );
     const within = h(
       "select",
       {
@@ -211,22 +219,26 @@ class List {
         removable(query),
       ),
     );
+  }
+
+  /** The workflows to choose from: what the list's own filters do not wait for. */
+  async #drawWorkflows(query) {
     const wanted = query.get("workflow_id") ?? "";
-    const draw = (ids) =>
-      fill(
-        workflow,
-        h("option", {value: ""}, "all workflows"),
-        ids.map((id) => h("option", {value: id, selected: id === wanted}, id)),
-      );
-    draw(wanted ? [wanted] : []);
     try {
       const ids = (await allDefinitions()).map((one) => one.id);
-      draw(ids.includes(wanted) || !wanted ? ids : [wanted, ...ids]);
+      const box = this.#bar.querySelector("[data-key=workflow]");
+      if (this.#query === query)
+        fill(box, workflowOptions(ids.includes(wanted) || !wanted ? ids : [wanted, ...ids], wanted));
     } catch {
       // The list works without; the box then knows only what was chosen.
     }
   }
 }
+
+const workflowOptions = (ids, wanted) => [
+  h("option", {value: ""}, "all workflows"),
+  ids.map((id) => h("option", {value: id, selected: id === wanted}, id)),
+];
 
 function all(query) {
   const found = {};
