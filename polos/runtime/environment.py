@@ -33,6 +33,7 @@ class StepEnvironment:
     attempt: int
     token: str
     ports: Ports
+    topics: Topics
     log: StepLog | None = None
 
     @property
@@ -45,7 +46,7 @@ class StepEnvironment:
 
         For readers of the run: a workflow that waits for an event is not woken by these.
         """
-        Topics(self.ports, self.project).publish_all(self.run_topic, events)
+        self.topics.publish_all(self.run_topic, events)
 
 
 _current: Final[ContextVar[StepEnvironment | None]] = ContextVar("polos_step", default=None)

@@ -26,9 +26,12 @@ class Eventing:
         self._turn = turn
         self._send = send
 
+    def _topics(self) -> Topics:
+        return Topics(self._turn.ports, self._turn.project, self._turn.host.settings.keep_seconds)
+
     def publish(self, topic: str, event_id: str, event_type: str, data: str) -> Event:
         """Append first, then tell those who wait (rule 7)."""
-        topics = Topics(self._turn.ports, self._turn.project)
+        topics = self._topics()
         event = topics.publish(topic, event_id, event_type, data)
         for queue, message in Publisher(self._turn.host, self._turn.project, topics).notices(topic):
             self._send(queue, replace(message, hops=self._turn.hops + 1))
@@ -57,7 +60,7 @@ class Eventing:
 
     def register(self, issued: Issued, wait: AwaitEvent) -> None:
         """Wait for an event: register first, then look (rule 7)."""
-        topics = Topics(self._turn.ports, self._turn.project)
+        topics = self._topics()
         topics.register(wait.topic, self._turn.execution, self._turn.workflow, issued.address)
         if self._next_event(topics, issued, wait) is not None:
             self._send(names.NEWS_QUEUE, self._turn.message(MessageKind.EVENT, issued.address))
@@ -81,7 +84,7 @@ class Eventing:
 
     def take_event(self, message: Message, issued: Issued, wait: AwaitEvent) -> Entry | None:
         """The entry that gives this wait its event; None: nothing has come that it takes."""
-        event = self._next_event(Topics(self._turn.ports, self._turn.project), issued, wait)
+        event = self._next_event(self._topics(), issued, wait)
         if event is None:
             return None
         extra = {"topic": wait.topic, "sequence": event.sequence}

@@ -31,6 +31,9 @@ from polos.runtime.tracing import Tracer
 
 T = TypeVar("T")
 
+LONGEST_RUN_SECONDS: Final = 366 * 86_400.0
+"""How long an execution may run before its first entries may be forgotten (with retention set)."""
+
 log = logging.getLogger("polos.worker")
 
 
@@ -71,7 +74,8 @@ class Settings:
     `max_hops`: messages in one chain before the runaway guard stalls the execution. `spare_seconds`: no step is begun
     inline when fewer are left. `max_deaths`: dead letters of one message before the execution stalls. `cold`: replay
     anew after every append and compare, to catch code that is not deterministic. `retention_seconds`: how long an
-    execution's records are kept after its end, None for ever; its journal goes with the store's own expiry.
+    execution's records are kept after its end, None for ever; its journal and what its run has told go with the store's
+    own expiry.
     `stack_schedules`: the template of a stack has the timers of schedules that decorators describe. `step_log_bytes`:
     how much of what an attempt logs is kept with it, 0: nothing.
     """
@@ -84,6 +88,11 @@ class Settings:
     retention_seconds: float | None = 90 * 86_400.0
     stack_schedules: bool = False
     step_log_bytes: int = 4096
+
+    @property
+    def keep_seconds(self) -> float | None:
+        """How long entries are kept that are written now: until long after the record of their execution is gone."""
+        return None if self.retention_seconds is None else self.retention_seconds + LONGEST_RUN_SECONDS
 
 
 DEFAULT: Final = Settings()

@@ -275,9 +275,7 @@ class Service:
         info = meta.info
         topic = run_topic(info.root_workflow or info.workflow, info.root_execution or info.execution)
         text = plain_json(data, root="data")
-        event = Topics(self.ports, self.project).publish(
-            topic, self.host.token(), f"resume_{key}", text, once=False
-        )
+        event = self.topics.publish(topic, self.host.token(), f"resume_{key}", text, once=False)
         message = self.message(MessageKind.SIGNAL, info, f"suspend:{key}")
         self.send(names.NEWS_QUEUE, replace(message, value=event.to_json()))
         return event
@@ -295,7 +293,7 @@ class Service:
     @property
     def topics(self) -> Topics:
         """The topics of this project."""
-        return Topics(self.ports, self.project)
+        return Topics(self.ports, self.project, self.host.settings.keep_seconds)
 
     @property
     def schedules(self) -> Schedules:

@@ -52,18 +52,24 @@ def iso(milliseconds: int) -> str:
 
 
 class Topics:
-    """The topics of one project."""
+    """The topics of one project. `keep`: seconds after which what runs have told may be forgotten, None never.
 
-    def __init__(self, ports: Ports, project: str) -> None:
+    What was published to other topics stands: their sequences would begin anew if all of it were gone.
+    """
+
+    def __init__(self, ports: Ports, project: str, keep: float | None = None) -> None:
         self._ports = ports
         self._project = project
+        self._keep = keep
 
     def publish(self, topic: str, event_id: str, event_type: str, data: str, *, once: bool = True) -> Event:
         """Append an event; with `once`, an id that was published before is found instead. Gives it as it stands."""
         at = int(self._ports.clock.now() * 1000)
         head = json.dumps({"v": FORMAT, "id": event_id, "type": event_type, "t": at}, ensure_ascii=False)
         name = names.topic(self._project, topic)
-        position = self._ports.log.publish(name, [f"{head}\n{data}"], once=event_id if once else None)
+        position = self._ports.log.publish(
+            name, [f"{head}\n{data}"], once=event_id if once else None, expires_at=self._expires(topic)
+        )
         self._note(topic, position, 1)
         return Event(position + 1, topic, event_id, event_type, data, at)
 
@@ -76,16 +82,28 @@ class Topics:
         ]
         name, published = names.topic(self._project, topic), []
         for start in range(0, len(texts), BATCH):
-            position = self._ports.log.publish(name, texts[start : start + BATCH])
+            expires = self._expires(topic)
+            position = self._ports.log.publish(name, texts[start : start + BATCH], expires_at=expires)
             self._note(topic, position, BATCH)
             for i, (id_, type_, data) in enumerate(events[start : start + BATCH]):
                 published.append(Event(position + i + 1, topic, id_, type_, data, at))
         return published
 
     def read(self, topic: str, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events with a sequence above `after`, in order."""
-        texts = self._ports.log.read(names.topic(self._project, topic), after, limit)
-        return [_decode(topic, after + i + 1, text) for i, text in enumerate(texts)]
+        """Events with a sequence above `after`, in order, those left out that the store has forgotten."""
+        name, found = names.topic(self._project, topic), list[Event]()
+        while True:
+            wanted = None if limit is None else limit - len(found)
+            texts = self._ports.log.read(name, after, wanted)
+            found += [_decode(topic, after + i + 1, text) for i, text in enumerate(texts) if text]
+            after += len(texts)
+            if wanted is None or len(texts) < wanted or all(texts):
+                return found
+
+    def _expires(self, topic: str) -> float | None:
+        if self._keep is None or not topic.startswith(RUNS):
+            return None
+        return self._ports.clock.now() + self._keep
 
     def since(self, topic: str, at_ms: int) -> Iterator[Event]:
         """Events published at or after a time: found by halving, then read page by page."""

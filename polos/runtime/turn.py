@@ -28,11 +28,10 @@ from polos.runtime.executions import Executions, Meta
 from polos.runtime.host import Host, Lease
 from polos.runtime.step_logs import StepLog
 from polos.runtime.steps import Job
+from polos.runtime.topics import Topics
 
 MAX_ROUNDS: Final = 1000
 DISTANT_SECONDS: Final = 900.0
-LONGEST_RUN_SECONDS: Final = 366 * 86_400.0
-"""How long an execution may run before its first entries may be forgotten (with retention set)."""
 RUNS_STEPS: Final = frozenset({MessageKind.START, MessageKind.RUN})
 
 
@@ -145,9 +144,9 @@ class Turn:
         return entry if entry.at >= last else replace(entry, at=last)
 
     def _expires(self) -> float | None:
-        """When the store may forget these entries: long after the record of the execution is gone."""
-        retention = self.host.settings.retention_seconds
-        return None if retention is None else self.ports.clock.now() + retention + LONGEST_RUN_SECONDS
+        """When the store may forget these entries."""
+        keep = self.host.settings.keep_seconds
+        return None if keep is None else self.ports.clock.now() + keep
 
     def append_own(self, make: Any) -> bool:
         """Append what `make()` says until it stands or `make` gives None. True if it stands."""
@@ -212,6 +211,7 @@ class Turn:
             attempt=issued.attempt,
             token=token,
             ports=self.ports,
+            topics=Topics(self.ports, self.project, self.host.settings.keep_seconds),
             log=StepLog(limit) if limit > 0 else None,
         )
 
