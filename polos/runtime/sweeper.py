@@ -9,14 +9,19 @@ topics once more.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Final
 
 from polos.core.journal import Entry
 from polos.core.messages import Message, MessageKind
+from polos.errors import PolosError
 from polos.runtime import names
 from polos.runtime.executions import Meta, decode
 from polos.runtime.rates import granted
 from polos.runtime.service import Service
+
+log = logging.getLogger("polos.sweeper")
 
 SILENT_SECONDS: Final = 1200.0
 """Longer than a Lambda may run (900 s) and its message may stay hidden after it."""
@@ -24,10 +29,26 @@ PAGE: Final = 100
 
 
 def sweep(service: Service, *, silent: float = SILENT_SECONDS, pages: int = 10) -> int:
-    """Kick what has been silent for `silent` seconds; looks at `pages` pages of each status. Returns how many."""
+    """Kick what has been silent for `silent` seconds; looks at `pages` pages of each status. Returns how many.
+
+    Raises:
+        PolosError: What the first failed with that could not be kicked; those behind it were.
+    """
     before = int((service.ports.clock.now() - silent) * 1000)
     _look_at_topics(service)
-    return sum(_sweep(service, status, before, pages) for status in ("queued", "running", "waiting"))
+    kicked, failures = 0, []
+    for status in ("queued", "running", "waiting"):
+        for meta in _old(service, status, before, pages):
+            try:
+                if _silent(service, meta, before) and _is_next(service, meta):
+                    service.kick(meta.info.execution)
+                    kicked += 1
+            except PolosError as error:  # a value that is gone, say: it must not leave the others forgotten
+                log.exception("execution %s could not be kicked", meta.info.execution)
+                failures.append(error)
+    if failures:
+        raise failures[0]
+    return kicked
 
 
 def _look_at_topics(service: Service) -> None:
@@ -40,21 +61,18 @@ def _look_at_topics(service: Service) -> None:
             )
 
 
-def _sweep(service: Service, status: str, before: int, pages: int) -> int:
-    partition, cursor, kicked = f"{service.project}|status|{status}", None, 0
+def _old(service: Service, status: str, before: int, pages: int) -> Iterator[Meta]:
+    """Those of a status that nobody has written or looked at since `before`."""
+    partition, cursor = f"{service.project}|status|{status}", None
     for _ in range(pages):
         page = service.ports.records.find(
             "status", partition, before=f"{before:013d}", limit=PAGE, cursor=cursor
         )
-        for record in page.records:
-            meta = decode(record)
-            if meta.status == status and _silent(service, meta, before) and _is_next(service, meta):
-                service.kick(meta.info.execution)
-                kicked += 1
+        metas = (decode(record) for record in page.records)
+        yield from (meta for meta in metas if meta.status == status)
         cursor = page.cursor
         if cursor is None:
-            break
-    return kicked
+            return
 
 
 def _is_next(service: Service, meta: Meta) -> bool:

@@ -3,6 +3,8 @@
 import pytest
 
 from polos import Queue, RateLimit, WorkflowContext, workflow
+from polos.errors import StoreTooNew
+from polos.runtime import names
 from polos.runtime.sweeper import PAGE, sweep
 from polos.testing.harness import Harness, NothingHappens
 from polos.testing.local import MemoryHarness
@@ -145,6 +147,19 @@ def test_many_that_wait_for_long_hide_none_that_is_lost() -> None:
         world.advance(1300)
         while sweep(world.service, pages=1):
             pass
+        assert lost.result() == 3
+
+
+def test_one_that_cannot_be_looked_at_keeps_no_other_forgotten() -> None:
+    with MemoryHarness() as world:
+        unreadable, lost = world.start(lossy), world.start(lossy)
+        lose_everything(world)
+        assert world.service.ports.log.append(
+            names.journal(world.service.project, unreadable.id), 0, ['{"v":99}']
+        )
+        world.advance(1300)
+        with pytest.raises(StoreTooNew):
+            world.sweep()
         assert lost.result() == 3
 
 

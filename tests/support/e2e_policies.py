@@ -24,7 +24,6 @@ NOT_SEEN: dict[tuple[str, str], str] = {
     ("Dead", "*"): "an error path: a dead message may do whatever the living one would have done",
     ("Sweeper", "ReadJournals"): "an error path: what has been silent for twenty minutes",
     ("Sweeper", "ReadListedRecords"): "an error path: what has been silent for twenty minutes",
-    ("Sweeper", "ReadValues"): "an error path: what has been silent for twenty minutes",
     ("Sweeper", "SendNews"): "an error path: what has been silent for twenty minutes",
     ("Sweeper", "SendSteps"): "an error path: what has been silent for twenty minutes",
     ("Schedule", "SendMessages"): "the emulator delivers schedules without taking on their role",

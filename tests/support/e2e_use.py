@@ -209,7 +209,8 @@ async def sweep_lost(stage: Stage) -> None:
     """The sweeper finds a start that was lost half an hour ago, a large one, and one whose journal has gone silent."""
     past = silent(stage)
     lost = past.service.start(app.double, 4).execution
-    stuck = begun(past, app.large, random.Random(1).randbytes(150_000).hex())
+    text = random.Random(1).randbytes(150_000).hex()
+    stuck = await asyncio.to_thread(begun, past, app.large, text)  # a loop of its own
     assert stage.status(stuck) == "running"
     await _sweep(stage)
     assert await stage.result(lost) == 8
