@@ -24,6 +24,8 @@ from polos.server.streams import CONTENT_TYPE, Next, at_once, endless
 
 LONGEST_WAIT: Final = 20.0
 """Seconds. A gateway gives up after 29."""
+LAST_POSITION: Final = 2**53 - 1
+"""The greatest position or sequence id to ask for: whatever reads JSON counts so far exactly, and stores further."""
 SPARE_SECONDS: Final = 3.0
 """What an invocation keeps of its time for the answer."""
 READERS: Final = 16

@@ -6,7 +6,7 @@ import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
 import {failure, labelled, loading, pageHead, refreshTimes} from "./parts.js";
-import {here} from "./router.js";
+import {here, to} from "./router.js";
 import {Scope} from "./scope.js";
 
 const NAVIGATION = [
@@ -21,6 +21,7 @@ const NAVIGATION = [
   ["cost", "Cost", "cost"],
 ];
 
+/** Pages by the first part of their path. */
 const PAGES = {
   executions: ({parts}) =>
     parts.length > 1 ? import("./pages/execution.js") : import("./pages/executions.js"),
@@ -33,6 +34,14 @@ const PAGES = {
   events: () => import("./pages/events.js"),
   cost: () => import("./pages/cost.js"),
 };
+
+/** How many parts the paths of pages have; else one. */
+const LENGTHS = {executions: [1, 2], start: [1, 2], agents: [1, 2], sessions: [1, 3]};
+
+function pageOf(parts) {
+  const fits = (LENGTHS[parts[0]] ?? [1]).includes(parts.length);
+  return fits && Object.hasOwn(PAGES, parts[0]) ? PAGES[parts[0]] : null;
+}
 
 const outlet = h("main", {id: "main", tabindex: "-1"});
 const nav = h("nav", {id: "nav", "aria-label": "Main"});
@@ -232,7 +241,9 @@ function askForKey() {
 /** A page that cannot be shown, with a heading like every page. */
 function failed(error, options) {
   const title = error.status === 404 ? "Not found" : "That did not work";
-  return h("div.page", pageHead(title), failure(error, {...options, titled: false}));
+  const {parts, query} = here();
+  const anew = query.size && !passing(error) ? to(parts) : null;
+  return h("div.page", pageHead(title), failure(error, {anew, ...options, titled: false}));
 }
 
 /** Show the page anew. Gives "over", for a watch that has waited for that. */
@@ -262,9 +273,9 @@ async function route() {
   pageKeys({});
   drawNavigation(place.parts[0]);
   fill(outlet, loading());
-  const load = PAGES[place.parts[0]];
+  const load = pageOf(place.parts);
   if (!load) {
-    fill(outlet, failed({status: 404, message: `There is no page ${path}.`}));
+    fill(outlet, failed({status: 404, message: `There is no page ${path}.`}, {anew: null}));
     return;
   }
   try {

@@ -78,7 +78,7 @@ export const empty = (title, ...more) => h("div.empty", h("p.empty-title", title
 export const loading = (what = "Loading") =>
   h("div.loading", {role: "status"}, h("span.spinner", {"aria-hidden": "true"}), `${what} …`);
 
-export function failure(error, {retry = null, titled = true} = {}) {
+export function failure(error, {retry = null, anew = null, titled = true} = {}) {
   return h(
     "div.problem",
     {role: "alert"},
@@ -91,7 +91,13 @@ export function failure(error, {retry = null, titled = true} = {}) {
         )
       : null,
     error.requestId ? h("p.faint", "Request ", h("code", error.requestId)) : null,
-    retry && h("button", {type: "button", on: {click: retry}}, "Try again"),
+    retry || anew
+      ? h(
+          "div.row",
+          retry && h("button", {type: "button", on: {click: retry}}, "Try again"),
+          anew && h("a.button", {href: anew}, "Begin without filters"),
+        )
+      : null,
   );
 }
 

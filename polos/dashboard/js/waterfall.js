@@ -2,7 +2,7 @@
 
 import {barsOf, busyOf, lengthOf, pending, waitText} from "./bars.js";
 import {fill, h, icon} from "./dom.js";
-import {count, duration, ms, words} from "./format.js";
+import {duration, ms, plural, words} from "./format.js";
 import {live} from "./live.js";
 import {scale} from "./scale.js";
 
@@ -174,8 +174,8 @@ export class Waterfall {
     );
     this.note.textContent =
       this.#rows.length === this.#operations.length
-        ? `${count(this.#rows.length)} operations`
-        : `${count(this.#rows.length)} rows`;
+        ? plural(this.#rows.length, "operation")
+        : plural(this.#rows.length, "row");
     this.body.setAttribute("aria-rowcount", this.#rows.length);
     this.space.style.setProperty("height", `${Math.max(1, this.#rows.length) * ROW}px`);
     this.#paint();

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from polos.core.models import EventPayload
 from polos.errors import InvalidRequest
 from polos.runtime.topics import Event, Topics
-from polos.server.desk import LONGEST_WAIT, Desk
+from polos.server.desk import LAST_POSITION, LONGEST_WAIT, Desk
 from polos.server.models.others import EventPage, Published, PublishRequest, TopicPage, TopicSummary
 from polos.server.models.texts import Topic
 from polos.server.principals import Role
@@ -24,7 +24,7 @@ GROUP: Final = "Events"
 PAGE: Final = 100
 
 TopicQuery = Annotated[Topic, Query(description="The name of the topic.")]
-After = Annotated[int, Query(ge=0, description="Only events with a greater sequence id.")]
+After = Annotated[int, Query(ge=0, le=LAST_POSITION, description="Only events with a greater sequence id.")]
 
 
 def routes(desk: Desk) -> Sequence[Route]:
@@ -60,13 +60,18 @@ class Events:
         ] = 0.0,
         before: Annotated[
             int | None,
-            Query(ge=0, description="The last events before this sequence id; 0: the last there are."),
+            Query(
+                ge=0,
+                le=LAST_POSITION,
+                description="The last events before this sequence id; 0: the last there are.",
+            ),
         ] = None,
     ) -> EventPage:
         """Read events of a topic, in order: behind `after`, or the last ones before `before`."""
         if before is not None:
             topics = self._desk.service.topics
-            end = before - 1 if before else topics.count(topic)
+            end = topics.count(topic)
+            end = min(before - 1, end) if before else end
             after, limit, wait = max(0, end - limit), min(limit, max(0, end)), 0.0
             if limit == 0:
                 return EventPage(events=[], last_sequence_id=0)
@@ -136,7 +141,7 @@ def _size(event: Event) -> int:
 def _sequence(last_event_id: str | None, after: int) -> int:
     if not last_event_id:
         return after
-    if not (last_event_id.isascii() and last_event_id.isdigit()):
+    if not (last_event_id.isascii() and last_event_id.isdigit() and int(last_event_id) <= LAST_POSITION):
         raise InvalidRequest(
             f"Last-Event-ID is {last_event_id!r}; expected the id of an event here, a number"
         )

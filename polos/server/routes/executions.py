@@ -21,7 +21,7 @@ from polos.runtime.control import Control, Filter
 from polos.runtime.executions import Meta
 from polos.runtime.service import Service, StartOptions
 from polos.server import views
-from polos.server.desk import LONGEST_WAIT, Desk
+from polos.server.desk import LAST_POSITION, LONGEST_WAIT, Desk
 from polos.server.models.executions import (
     BatchStarted,
     BatchStartRequest,
@@ -160,7 +160,7 @@ class Executions:
     def read_journal(
         self,
         execution_id: Id,
-        after: Annotated[int, Query(ge=0, description="The position to begin at.")] = 0,
+        after: Annotated[int, Query(ge=0, le=LAST_POSITION, description="The position to begin at.")] = 0,
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
     ) -> JournalPage:
         """What was recorded: the journal's entries."""
@@ -179,7 +179,7 @@ class Executions:
             Query(ge=0, description="The `position` of an earlier answer: only what is new, or not over."),
         ] = None,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 0.0,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=LAST_POSITION)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_OPERATIONS)] = 1000,
     ) -> Timeline:
         """The execution's operations with their attempts, those under way included.

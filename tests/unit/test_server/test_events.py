@@ -37,6 +37,17 @@ def test_events_are_numbered_and_read_in_order(ask: Asker) -> None:
     assert ask("GET", "/v1/events", query="topic=t&after=3").json == {"events": [], "last_sequence_id": 3}
 
 
+def test_a_place_beyond_the_end_is_the_end_and_beyond_all_numbers_is_refused(ask: Asker) -> None:
+    published(ask, "t", "a", "b")
+    page = ask("GET", "/v1/events", query={"topic": "t", "before": 10**12}).json
+    assert [one["data"] for one in page["events"]] == ["a", "b"]
+    for name in ("before", "after"):
+        told = ask("GET", "/v1/events", query={"topic": "t", name: 10**20})
+        assert (told.status, name in told.text) == (400, True)
+    headers = {"last-event-id": "9" * 20}
+    assert ask("GET", "/v1/events/stream", query={"topic": "t"}, headers=headers).status == 400
+
+
 @pytest.mark.parametrize("topic", ["a,b", "user/1?x=&y", "ä ☃", "a|b", "%2C", "+", "'"])
 def test_a_topic_may_hold_anything(ask: Asker, topic: str) -> None:
     published(ask, topic, 1)

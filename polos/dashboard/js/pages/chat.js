@@ -1,7 +1,7 @@
 // Talking to an agent. Each message is an execution of it in one session; what it says is shown while it says it, and
 // can be looked at again by anybody: nothing of it lives only in this page.
 
-import {get, ofExecution, post} from "../api.js";
+import {allDefinitions, ApiError, get, ofExecution, post} from "../api.js";
 import {answerForm, formOf} from "../answer.js";
 import {commands} from "../commands.js";
 import {announce, fill, h, icon} from "../dom.js";
@@ -98,6 +98,7 @@ class Chat {
       if (error.status === 404) return {messages: [], summary: ""};
       throw error;
     });
+    await this.#check(said.messages.length);
     if (said.summary) this.log.append(h("p.notice", "Shortened: ", said.summary));
     for (const one of said.messages) this.#append(message(one, this.#names));
     const {executions} = await get(
@@ -125,6 +126,15 @@ class Chat {
       this.#follow(current.id);
     }
     this.#bottom(true);
+  }
+
+  /** An agent that this deployment has no more can be read, and not talked to. */
+  async #check(said) {
+    const known = await allDefinitions();
+    if (known.some((one) => one.id === this.#agent && one.kind === "agent")) return;
+    const detail = `This deployment has no agent ${this.#agent}.`;
+    if (!said) throw new ApiError(404, {detail});
+    fill(this.form, h("p.notice", detail, " What was said can be read; nothing can be sent."));
   }
 
   #typed(event) {

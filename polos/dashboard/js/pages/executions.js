@@ -34,6 +34,7 @@ const FILTERS = [
   "id_prefix",
   "session_id",
   "user_id",
+  "queue",
   "root_execution_id",
   "attribute",
   "roots_only",
@@ -92,7 +93,7 @@ class List {
     } catch (error) {
       if (error.name === "AbortError" || error.status === 401) throw error;
       if (this.#query !== query) return;
-      fill(this.#content, failure(error, {retry: () => this.look(query)}));
+      fill(this.#content, failure(error, {retry: () => this.look(query), anew: "#/executions"}));
       if (!passing(error)) return;
     }
     if (known && query.get("cursor")) return;
@@ -269,7 +270,7 @@ function removable(query) {
     );
   const attributes = query.getAll("attribute");
   return [
-    ...["id_prefix", "session_id", "user_id", "root_execution_id"]
+    ...["id_prefix", "session_id", "user_id", "queue", "root_execution_id"]
       .filter((name) => query.get(name))
       .map((name) => chip(`${LABELS[name]} ${query.get(name)}`, {[name]: null})),
     ...attributes.map((one) => chip(one, {attribute: attributes.filter((other) => other !== one)})),
@@ -280,6 +281,7 @@ const LABELS = {
   id_prefix: "id begins with",
   session_id: "session",
   user_id: "user",
+  queue: "queue",
   root_execution_id: "run of",
 };
 

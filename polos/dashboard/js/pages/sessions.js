@@ -1,6 +1,6 @@
 // Sessions: who talked to which agent, and what was said.
 
-import {get} from "../api.js";
+import {ApiError, get} from "../api.js";
 import {fill, h, icon} from "../dom.js";
 import {rowKeys} from "../keys.js";
 import {messages} from "../messages.js";
@@ -64,12 +64,21 @@ function cells(one) {
   ];
 }
 
+/** Whether there was a run in it at all; else it throws. */
+async function known(agent, session, {signal}) {
+  const asked = {session_id: session, workflow_id: agent, limit: 1};
+  const {executions} = await get("/v1/executions", asked, {signal});
+  if (!executions.length)
+    throw new ApiError(404, {detail: `there is no session ${session} of an agent ${agent}`});
+}
+
 async function conversation(agent, session, outlet, scope) {
   const said = await get(
     "/v1/sessions/messages",
     {agent_id: agent, session_id: session},
     {signal: scope.signal},
   );
+  if (!said.messages.length && !said.summary) await known(agent, session, scope);
   fill(
     outlet,
     h(
