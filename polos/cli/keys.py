@@ -83,7 +83,7 @@ def list_(
     """
     del verbose
     with _keys_of(stack, region, store, project=project) as found:
-        _print(list(found.list(project)), as_json=as_json)
+        _print(list(found.list(project)), project, as_json=as_json)
 
 
 @key.command()
@@ -119,10 +119,12 @@ def _revoke(found: ApiKeys, project: str, key_id: str | None) -> None:
     typer.echo(f"key {key_id} is refused from now on", err=True)
 
 
-def _print(listed: list[ApiKey], *, as_json: bool) -> None:
+def _print(listed: list[ApiKey], project: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(key) for key in listed], indent=2))
         return
+    if not listed:
+        typer.echo(f"project {project!r} has no keys; `polos key create` makes one", err=True)
     for key in sorted(listed, key=lambda one: one.created_at):
         until = "until revoked" if key.expires_at is None else f"until {_day(key.expires_at)}"
         typer.echo(f"{key.id}  {key.role:<5}  since {_day(key.created_at)}, {until}  {key.name}".rstrip())

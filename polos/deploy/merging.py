@@ -77,12 +77,17 @@ def _is_function(value: Mapping[str, Any]) -> bool:
 
 
 def parse_yaml(text: str) -> Any:
-    """YAML with the short forms of CloudFormation's functions. ValueError for what is none."""
+    """YAML with the short forms of CloudFormation's functions.
+
+    Raises:
+        ValueError: It is none.
+        InvalidDefinition: The package that reads YAML is not installed.
+    """
     try:
         import yaml  # noqa: PLC0415 (an optional dependency)
     except ImportError:
-        raise ValueError(
-            "reading YAML takes the package pyyaml: pip install 'polos-worker[deploy]', or write JSON or TOML"
+        raise InvalidDefinition(
+            "a merge file in YAML takes the package pyyaml: pip install 'polos-worker[deploy]', or write JSON or TOML"
         ) from None
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 from deploy.test_template import everything
 
-POLICY = json.loads((Path(__file__).parents[2] / "docs" / "deploy-policy.json").read_text())
+ROOT = Path(__file__).parents[2]
+POLICY = json.loads((ROOT / "docs" / "deploy-policy.json").read_text())
 
 CREATES = {
     "AWS::ApiGatewayV2::Api": "apigateway:POST",
@@ -60,3 +63,13 @@ def test_roles_are_handed_to_lambda_and_scheduler_only() -> None:
 def test_it_fits_into_a_policy_of_iam() -> None:
     """A managed policy takes 6144 characters, spaces not counted."""
     assert len(json.dumps(POLICY, separators=(",", ":"))) < 6144
+
+
+def test_the_documented_command_fills_in_every_word() -> None:
+    command = re.search(
+        r"^(sed -e .* docs/deploy-policy.json) > ", (ROOT / "docs" / "deploying.md").read_text(), re.M
+    )
+    assert command is not None
+    done = subprocess.run(["sh", "-c", command[1]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["Statement"]
+    assert not re.search(r"ACCOUNT|REGION|NAME", done.stdout)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from e2e.conftest import APP, STACK, Guarded, api_url, deploy
@@ -43,6 +44,20 @@ def test_the_logs_of_the_stack_are_read(guarded: Guarded) -> None:
         return guarded.sky.polos(*command, who=guarded.who).stdout
 
     assert execution in until(said, "its logs come")
+
+
+def test_keys_of_the_api_are_made_listed_and_revoked(guarded: Guarded) -> None:
+    def key(*arguments: str) -> str:
+        command = ("key", *arguments, "--stack", guarded.deployed.name)
+        return guarded.sky.polos(*command, who=guarded.who).stdout.strip()
+
+    made = key("create", "--role", "read", "--label", "short-lived")
+    assert "short-lived" in key("list")
+    headers = {"Authorization": f"Bearer {made}"}
+    with httpx.Client(base_url=api_url(guarded.deployed), headers=headers, timeout=patience()) as http:
+        assert http.get("/v1/executions").status_code == 200
+        key("revoke", made.split("_")[1])
+        assert http.get("/v1/executions").status_code == 401
 
 
 def test_a_stack_is_updated_and_the_same_again_changes_nothing(guarded: Guarded, tmp_path: Path) -> None:
