@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from polos.deploy.build import Build, build
 from polos.deploy.naming import slug
 from polos.deploy.plan import Options
 from polos.deploy.render import stack_name
-from polos.entry.loading import default_source
+from polos.entry.loading import APP_FILES, default_source
 from polos.errors import CredentialsMissing, StoreError
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ Stage = Annotated[
 ]
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="What the app is called; its stacks are NAME-STAGE. Else from its module."),
+    typer.Option(
+        "--name", help="What the app is called; its stacks are NAME-STAGE. Else from its project or module."
+    ),
 ]
 Output = Annotated[
     Path, typer.Option("--output", file_okay=False, help="The directory of the files that are built.")
@@ -81,9 +84,24 @@ def options_of(
 
 
 def app_name(source: str) -> str:
-    """What an app is called by default: its module, `examples.app` as `examples-app`."""
+    """What an app is called by default: its module, `examples.app` as `examples-app`.
+
+    An `app.py` of a project is called as the project is (`pyproject.toml`): so are all others, and two apps of one name
+    would be one stack.
+    """
     path = Path(source)
+    if path.name in APP_FILES or f"{source}.py" in APP_FILES:
+        return _project_name() or path.stem
     return path.stem if path.suffix == ".py" else source
+
+
+def _project_name() -> str | None:
+    try:
+        project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):  # none, or none that can be read: whoever needs it says so
+        return None
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) and name else None
 
 
 def built(sources: Sequence[str], options: Options, merge: Path | None) -> Build:
