@@ -56,6 +56,7 @@ export function openSession() {
 export async function signIn(key) {
   const found = await request("POST", SESSION, {body: {api_key: key}});
   signings += 1;
+  delete window.polosFirst; // it was asked by nobody
   settle(found);
   tabs.postMessage("in");
   return found;

@@ -7,6 +7,7 @@
 //   a page whose subject has ended says so, and is not asked about again
 
 const SLOWER = 1.5;
+const WAIT = 15; // seconds that a server may keep a request
 const AGAIN = 1000; // after the first look that failed
 const AGAIN_SLOWEST = 15_000;
 const STORED = "polos.live";
@@ -62,8 +63,9 @@ class Live extends EventTarget {
   }
 
   /**
-   * Look again and again: `look(signal)` answers true if something was new, false if not, "over" if nothing will be.
-   * `long`: the server keeps the request until there is news, so that looks follow each other at `every`.
+   * Look again and again: `look(signal, wait)` answers true if something was new, false if not, "over" if nothing will be.
+   * `long`: the server keeps the request until there is news, for `wait` seconds at most, so that looks follow each
+   * other at `every`.
    * The first look is the caller's own. Gives a function that ends it, with `soon()` for a look right now: somebody
    * has asked for it, so that it is done once even while live is paused.
    */
@@ -134,7 +136,8 @@ class Job {
     let news = false;
     let failed = null;
     try {
-      news = await this.#look(request.signal);
+      // After a failure the answer is wanted at once: that there is one is the news.
+      news = await this.#look(request.signal, this.#failures ? 0 : WAIT);
     } catch (error) {
       if (request.signal.aborted) return;
       failed = error;

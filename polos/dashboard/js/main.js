@@ -1,6 +1,6 @@
 // The frame around every page: navigation, the live switch, the theme, who is signed in; and which page is shown.
 
-import {currentSession, onSession, openSession, passing, signIn, signOut} from "./api.js";
+import {ApiError, currentSession, onSession, openSession, passing, signIn, signOut} from "./api.js";
 import {closeDialogs} from "./dialog.js";
 import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
@@ -39,8 +39,8 @@ const PAGES = {
 const LENGTHS = {executions: [1, 2], start: [1, 2], agents: [1, 2], sessions: [1, 3]};
 
 function pageOf(parts) {
-  const fits = (LENGTHS[parts[0]] ?? [1]).includes(parts.length);
-  return fits && Object.hasOwn(PAGES, parts[0]) ? PAGES[parts[0]] : null;
+  if (!Object.hasOwn(PAGES, parts[0])) return null; // "constructor" is none
+  return (LENGTHS[parts[0]] ?? [1]).includes(parts.length) ? PAGES[parts[0]] : null;
 }
 
 const outlet = h("main", {id: "main", tabindex: "-1"});
@@ -246,6 +246,10 @@ function failed(error, options) {
   return h("div.page", pageHead(title), failure(error, {anew, ...options, titled: false}));
 }
 
+function unreachable(cause) {
+  throw Object.assign(new ApiError(0, {detail: "The server cannot be reached. Is it running?"}), {cause});
+}
+
 /** Show the page anew. Gives "over", for a watch that has waited for that. */
 function reload() {
   shown.path = null;
@@ -279,7 +283,7 @@ async function route() {
     return;
   }
   try {
-    const module = await load(place);
+    const module = await load(place).catch(unreachable);
     if (scope.left) return;
     const page = await module.show({...place, outlet, scope});
     if (scope.left) return;
@@ -289,8 +293,9 @@ async function route() {
     if (error.name === "AbortError" || scope.left) return;
     if (error.status === 401) askForKey();
     else {
-      fill(outlet, failed(error, {retry: reload}));
-      if (passing(error)) scope.watch(() => openSession().then(reload), {every: 2000});
+      const again = error.cause ? () => location.reload() : reload; // a module that failed once stays so
+      fill(outlet, failed(error, {retry: again}));
+      if (passing(error)) scope.watch(() => openSession().then(again), {every: 2000});
     }
   }
   // Unless the page has put the focus somewhere itself, or somebody types there already.

@@ -12,7 +12,6 @@ import {commandLine, executionLink, failure, pageHead, status} from "../parts.js
 import {RunReader} from "../run_reader.js";
 import {go, to} from "../router.js";
 
-const WAIT = 15;
 const ENDED = new Set(["completed", "failed", "cancelled", "timed_out", "continued"]);
 
 export async function show({parts, query, outlet, scope}) {
@@ -190,8 +189,8 @@ class Chat {
     };
     place.append(foot);
     draw();
-    const look = async (signal) => {
-      const page = await get(ofExecution(id, "events"), {cursor: run.cursor, wait: WAIT}, {signal});
+    const look = async (signal, wait) => {
+      const page = await get(ofExecution(id, "events"), {cursor: run.cursor, wait}, {signal});
       const stays = await run.take(page, {asks: (execution, step) => this.#ask(execution, step, signal)});
       draw();
       if (!page.ended) return stays;

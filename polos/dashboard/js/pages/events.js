@@ -159,8 +159,8 @@ async function events(topic, query, outlet, scope) {
   draw();
   if (before) return;
   scope.watch(
-    async (signal) => {
-      const page = await get("/v1/events", {topic, after: last, limit: PAGE, wait: 15}, {signal});
+    async (signal, wait) => {
+      const page = await get("/v1/events", {topic, after: last, limit: PAGE, wait}, {signal});
       if (!page.events.length) return false;
       if (page.events.length === PAGE) {
         // More than a page at once: what is shown is the newest, and "Older" leads to the rest.

@@ -12,7 +12,6 @@ import {errorBox, StepPane} from "../step_pane.js";
 import {Waterfall} from "../waterfall.js";
 
 const PAGE = 2000;
-const WAIT = 15;
 
 export async function show({parts, query, outlet, scope}) {
   const page = new ExecutionPage(parts[1], scope);
@@ -86,7 +85,7 @@ class ExecutionPage {
     this.waterfall.update(this.#story, this.#list);
     if (query.get("step")) this.waterfall.reveal(query.get("step"));
     if (!this.#story.ended_at)
-      this.#scope.watch((signal) => this.#look(signal), {every: 500, slowest: 10_000, long: true});
+      this.#scope.watch((signal, wait) => this.#look(signal, wait), {every: 500, slowest: 10_000, long: true});
   }
 
   close() {
@@ -125,11 +124,11 @@ class ExecutionPage {
     for (const op of operations) this.#operations.set(op.address, op);
   }
 
-  async #look(signal) {
+  async #look(signal, wait) {
     const before = this.#story;
     const page = await get(
       ofExecution(this.#id, "timeline"),
-      {since: before.position, wait: WAIT, limit: PAGE},
+      {since: before.position, wait, limit: PAGE},
       {signal},
     );
     if (page.next_offset) await this.#readStory(signal);

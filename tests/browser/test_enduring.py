@@ -1,0 +1,304 @@
+"""What the dashboard does when things are not as they should be: no server, huge values, ids of nothing, two tabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from polos.runtime.service import StartOptions
+from polos.server.keys import ApiKeys
+from polos.server.local import LocalServer, serve
+from polos.server.principals import Role
+from tests.browser.pages import Browser, comes
+
+pytestmark = pytest.mark.browser
+
+AWAY = ".away:not([hidden])"
+GONE_MS = 6_000
+
+
+def started(browser: Browser, payload: Any) -> str:
+    service = browser.there.runtime.service
+    return service.start("shown-listener", payload, StartOptions()).execution
+
+
+# --- no server ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["executions", "running", "queues"])
+def test_a_page_whose_server_goes_away_says_so_asks_seldom_and_recovers(browser: Browser, route: str) -> None:
+    runtime = browser.there.runtime
+    there = browser.execution(route) if route == "running" else f"#/{route}"
+    server = serve(runtime, port=0, local_mode=True)
+    with browser.page(there, refusals=True, at=server.url) as page:
+        page.wait_for_selector(".live.on")
+        server.close()
+        page.wait_for_selector(AWAY)
+        assert "cannot be reached" in page.inner_text(AWAY)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(GONE_MS)
+        assert len(asked) <= 4
+        with serve(runtime, port=server.port, local_mode=True):
+            page.wait_for_selector(AWAY, state="detached")
+            page.wait_for_selector(".live.on")
+            made = started(browser, {})
+            page.goto(f"{server.url}/#/executions?workflow_id=shown-listener")
+            page.wait_for_selector(f"a[title='{made}']")
+
+
+def test_a_page_that_is_opened_while_the_server_is_away_comes_by_itself(browser: Browser) -> None:
+    server = serve(browser.there.runtime, port=0, local_mode=True)
+    with browser.page("#/executions", refusals=True, at=server.url) as page:
+        page.wait_for_selector("tbody tr")
+        server.close()
+        for name in ("Queues", "Executions"):
+            page.click(f"nav >> text={name}")
+            page.wait_for_selector(".problem:has-text('cannot be reached')")
+        page.click("nav >> text=Queues")
+        with serve(browser.there.runtime, port=server.port, local_mode=True):
+            page.wait_for_selector("td:has-text('shown-images')")
+            page.wait_for_selector(".who:has-text('default')")
+
+
+def test_nothing_is_asked_of_a_lost_server_while_live_is_paused(browser: Browser) -> None:
+    server = serve(browser.there.runtime, port=0, local_mode=True)
+    with browser.page(browser.execution("running"), refusals=True, at=server.url) as page:
+        page.wait_for_selector(".live.on")
+        server.close()
+        page.wait_for_selector(AWAY)
+        page.keyboard.press("p")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(GONE_MS / 2)
+        assert asked == []
+        with serve(browser.there.runtime, port=server.port, local_mode=True):
+            page.click(f"{AWAY} button")
+            page.wait_for_selector(AWAY, state="detached")
+
+
+# --- who sits there -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keyed(browser: Browser) -> Iterator[LocalServer]:
+    with serve(browser.there.runtime, port=0, local_mode=False) as server:
+        yield server
+
+
+def key_of(browser: Browser, project: str = "default") -> str:
+    ports = browser.there.runtime.host.ports
+    return ApiKeys(ports.records, ports.clock).create(project, Role.RUN)[1]
+
+
+def sign_in(page: Any, key: str) -> None:
+    page.fill("input[name=key]", key)
+    page.click("button[type=submit]")
+
+
+def test_another_project_in_one_tab_is_shown_by_all(browser: Browser, keyed: LocalServer) -> None:
+    with browser.page("#/executions", refusals=True, at=keyed.url) as first:
+        sign_in(first, key_of(browser))
+        first.wait_for_selector("tbody tr")
+        second = first.context.new_page()
+        second.goto(f"{keyed.url}/#/queues")
+        second.wait_for_selector(".who:has-text('default')")
+        first.click("text=Sign out")
+        second.wait_for_selector("input[name=key]")
+        sign_in(second, key_of(browser, "other"))
+        for page in (first, second):
+            page.wait_for_selector(".who:has-text('other')")
+        first.wait_for_selector("text=Nothing has run yet")
+        assert first.locator("tbody tr").count() == 0
+
+
+def test_a_key_that_is_being_typed_outlives_what_is_refused_meanwhile(
+    browser: Browser, keyed: LocalServer
+) -> None:
+    with browser.page("#/executions", refusals=True, at=keyed.url) as page:
+        page.fill("input[name=key]", "polos_half")
+        for _ in range(3):
+            with page.expect_response("**/v1/browser/session"):
+                page.evaluate("new BroadcastChannel('polos.session').postMessage('in')")
+        page.wait_for_timeout(100)
+        assert page.input_value("input[name=key]") == "polos_half"
+        assert page.locator(".sign-in").count() == 1
+
+
+def test_what_acts_gets_its_token_where_the_session_could_not_be_asked_for(
+    browser: Browser, keyed: LocalServer
+) -> None:
+    execution = started(browser, {})
+    with browser.page("#/executions", refusals=True, at=keyed.url) as page:
+        sign_in(page, key_of(browser))
+        page.wait_for_selector("tbody tr")
+        page.route("**/v1/browser/session", lambda route: route.abort())
+        page.goto(f"{keyed.url}/#/executions/{execution}")
+        page.reload()
+        page.click("[data-action=cancel]")
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector("dialog .wrong:has-text('cannot be reached')")
+        page.unroute("**/v1/browser/session")
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector(".head-row .s-cancelled")
+    assert browser.status(execution) == "cancelled"
+
+
+# --- answers and hands that are late ---------------------------------------------------------------------------------
+
+
+def test_a_late_answer_does_not_overwrite_what_was_asked_for_after_it(browser: Browser) -> None:
+    with browser.page() as page:
+        page.wait_for_selector("tbody tr")
+        held: list[Any] = []
+        page.route("**/v1/executions?*status=failed*", lambda route: held.append(route))
+        page.click(".chip:has-text('failed')")
+        comes(page, "location.hash.includes('failed')")
+        page.click(".chip:has-text('completed')")
+        comes(
+            page, "[...document.querySelectorAll('td .status')].every((e) => e.textContent === 'completed')"
+        )
+        with page.expect_response("**/v1/executions?*status=failed*"):
+            for one in held:
+                one.continue_()
+        page.wait_for_timeout(200)
+        assert set(page.locator("td .status").all_inner_texts()) == {"completed"}
+
+
+def test_a_dialog_stays_when_a_drag_ends_outside_of_it(browser: Browser) -> None:
+    with browser.page("#/events?topic=orders") as page:
+        page.click("[data-publish]")
+        page.fill("dialog [name=data]", '{"half": "typed"}')
+        box = page.locator("dialog [name=data]").bounding_box()
+        page.mouse.move(box["x"] + 40, box["y"] + 12)
+        page.mouse.down()
+        page.mouse.move(5, 5, steps=4)
+        page.mouse.up()
+        assert page.input_value("dialog [name=data]") == '{"half": "typed"}'
+        page.mouse.click(5, 5)
+        page.wait_for_selector("dialog", state="detached")
+
+
+def test_an_event_that_is_published_while_live_is_paused_shows_up(browser: Browser) -> None:
+    with browser.page("#/events?topic=paused") as page:
+        page.keyboard.press("p")
+        page.wait_for_selector(".live.paused")
+        for name in ("first", "second"):
+            page.click("[data-publish]")
+            page.fill("dialog [name=event_type]", name)
+            page.click("dialog [data-confirm]")
+            page.wait_for_selector(f"tbody tr:first-child:has-text('{name}')")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(2500)
+        assert asked == []
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def nested(levels: int) -> Any:
+    value: Any = "bottom"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def fits(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_deepest_value_there_can_be_is_read_to_its_bottom(browser: Browser, width: int) -> None:
+    with browser.page(f"#/executions/{started(browser, nested(98))}") as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_selector(".value .json")
+        unfold = "for (let one; (one = document.querySelector('.value .json details:not([open])')); ) one.open = true"
+        for _ in range(100):
+            page.evaluate(unfold)
+            if page.locator(".value .j-string").count():
+                break
+        page.locator(".value .j-string").scroll_into_view_if_needed()
+        bottom = page.locator(".value .j-string").bounding_box()
+        assert bottom["width"] > 50
+        assert bottom["height"] < 40
+        assert fits(page)
+
+
+def test_a_thousand_levels_are_refused_in_words_and_stay_to_be_mended(browser: Browser) -> None:
+    deep = "[" * 1000 + "]" * 1000
+    with browser.page("#/start/shown-listener", refusals=True) as page:
+        page.fill("[data-payload]", deep)
+        page.click("[data-start]")
+        page.wait_for_selector(".problem")
+        assert re.search("recursion|nested|deep", page.inner_text(".problem"))
+        assert page.input_value("[data-payload]") == deep
+
+
+@pytest.mark.parametrize("kind", ["text", "rows", "keys"])
+def test_a_megabyte_is_shown_a_piece_at_a_time(browser: Browser, kind: str) -> None:
+    payload: Any = {
+        "text": {"text": "x" * 1_000_000},
+        "rows": {"rows": [{"n": n, "name": f"row {n}"} for n in range(30_000)]},
+        "keys": {f"key {n}": "x" * 30 for n in range(20_000)},
+    }[kind]
+    with browser.page(f"#/executions/{started(browser, payload)}") as page:
+        page.wait_for_selector(".value .json")
+        if kind != "text":
+            page.click(".value .json details:not([open]) > summary")
+            page.click(".value .json button:has-text('more')")
+            comes(page, "document.querySelectorAll('.value .j-body > .j-entry').length >= 200")
+        else:
+            page.click(".value button:has-text('show all')")
+            comes(page, "document.querySelector('.value .j-string').textContent.length === 1000002")
+        assert page.evaluate("document.querySelectorAll('*').length") < 4000
+        assert fits(page)
+
+
+def test_whole_numbers_are_shown_and_sent_on_as_they_are(browser: Browser) -> None:
+    number = 2**63 + 1
+    with browser.page(f"#/executions/{started(browser, {'number': number, 'n': -number})}") as page:
+        assert page.locator(".value .j-number").all_inner_texts() == [str(number), str(-number)]
+        page.click("a:has-text('Start again')")
+        page.wait_for_selector("[data-start]")
+        page.click("[data-start]")
+        page.wait_for_selector(".head-row .s-waiting")
+        made = page.url.rsplit("/", 1)[1]
+    assert browser.api(f"/v1/executions/{made}")["payload"] == {"number": number, "n": -number}
+
+
+NOT_THERE = {
+    "executions/nobody": "there is no execution",
+    "executions/%00": "Not found",
+    "executions?queue=nobody": "No execution fits these filters",
+    "executions?workflow_id=nobody": "No execution fits these filters",
+    "executions?cursor=nobody": "Begin without filters",
+    "executions/a/b/c": "There is no page",
+    "start/nobody": "no workflow nobody",
+    "start/shown-order?like=nobody": "there is no execution",
+    "agents/nobody": "no agent nobody",
+    "sessions/nobody/none": "no session none of an agent nobody",
+    "sessions/shown-helper/none": "no session none",
+    "sessions/shown-helper": "There is no page",
+    "queues/nobody": "There is no page",
+    "schedules/nobody": "There is no page",
+    "approvals/nobody": "There is no page",
+    "events?topic=nobody": "No event yet",
+    "events?topic=orders&before=99999999999999999999": "Begin without filters",
+    "events?topic=%00": "Begin without filters",
+    "cost?from=nobody": "Begin without filters",
+    "constructor": "There is no page",
+    "__proto__": "There is no page",
+}
+
+
+def test_what_is_not_there_is_said_on_every_page(browser: Browser) -> None:
+    with browser.page("#/start", refusals=True) as page:
+        for route, said in NOT_THERE.items():
+            page.goto(f"{browser.there.url}/#/{route}")
+            page.wait_for_selector(f"main:has-text('{said}')")
+            assert page.locator("main .loading").count() == 0, route
+            assert page.locator("h1").count() == 1, route
