@@ -78,16 +78,24 @@ def until(
 
 
 def endless(following: Next, goes_on: Callable[[], bool]) -> Iterator[str]:
-    """The stream as long as it lasts, with signs of life, at each of which `goes_on()` is asked."""
+    """The stream as long as it lasts, with signs of life, at each of which `goes_on()` is asked.
+
+    The first look is taken here: what is wrong with the request is raised before the answer has begun.
+    """
+    return _lasting(following(0.0), following, goes_on)
+
+
+def _lasting(chunk: Chunk, following: Next, goes_on: Callable[[], bool]) -> Iterator[str]:
     yield RETRY
-    while True:
+    while not chunk.over:
+        if chunk.text:
+            yield chunk.text
         chunk = following(HEARTBEAT)
-        if chunk.over:
-            yield chunk.text + END
-            return
-        if not chunk.text and not goes_on():
-            return
-        yield chunk.text or QUIET
+        if not chunk.text and not chunk.over:
+            if not goes_on():
+                return
+            yield QUIET
+    yield chunk.text + END
 
 
 def at_once(following: Next, seconds: float) -> str | None:

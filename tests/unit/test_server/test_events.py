@@ -220,6 +220,13 @@ def test_an_open_stream_of_a_run_ends_by_itself(world: World, ask: Asker, run: s
     assert rest[-1]["event"] == "end"
 
 
+def test_an_open_stream_of_no_run_is_refused_before_it_begins(world: World, ask: Asker) -> None:
+    headers = {"authorization": f"Bearer {ask.key}"}
+    event = gateway_event("GET", "/v1/executions/nope/events/stream", query="", headers=headers)
+    answer = world.api.answer(event, can_stream=True)
+    assert (answer.status, answer.stream) == (404, None)
+
+
 @pytest.mark.parametrize("cursor", ["x", "e30.x", "eyJjIjoiIn0.AAAA"])
 def test_a_cursor_that_was_not_given_here_is_refused(ask: Asker, run: str, cursor: str) -> None:
     told = ask("GET", f"/v1/executions/{run}/events", query={"cursor": cursor})
