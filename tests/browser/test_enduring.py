@@ -154,7 +154,11 @@ def test_a_late_answer_does_not_overwrite_what_was_asked_for_after_it(browser: B
     with browser.page() as page:
         page.wait_for_selector("tbody tr")
         held: list[Any] = []
-        page.route("**/v1/executions?*status=failed*", lambda route: held.append(route))
+
+        def hold(route: Any) -> None:
+            held.append(route)
+
+        page.route("**/v1/executions?*status=failed*", hold)
         page.click(".chip:has-text('failed')")
         comes(page, "location.hash.includes('failed')")
         page.click(".chip:has-text('completed')")

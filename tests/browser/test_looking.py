@@ -62,6 +62,58 @@ def test_every_page_fits_its_window_and_has_one_heading(browser: Browser, route:
         assert unnamed == []
 
 
+CUT = """() => [...document.querySelectorAll("td, .wf-took, .wf-head > *")].filter((one) => {
+  const [box, frame] = [one, one.closest(".table-wrap, .waterfall")].map((e) => e.getBoundingClientRect());
+  return box.width && (box.left < frame.left - 1 || box.right > frame.right + 1 || box.right > innerWidth);
+}).map((one) => one.outerHTML)"""
+
+OVERLAPPING = """() => {
+  const texts = [...document.querySelectorAll(".wf-head > span, .wf-tick")];
+  const boxes = texts.map((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return [one.textContent, range.getBoundingClientRect()];
+  });
+  return boxes.flatMap(([a, one], i) => boxes.slice(i + 1)
+    .filter(([, other]) => one.left < other.right && other.left < one.right)
+    .map(([b]) => [a, b]));
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 800, 1024])
+def test_no_column_has_to_be_scrolled_to(browser: Browser, width: int) -> None:
+    with browser.page("#/executions") as page:
+        page.set_viewport_size({"width": width, "height": 800})
+        for route in (*ROUTES, "events?topic=%3Ci%3Etopic%3C%2Fi%3E"):
+            page.goto(f"{browser.there.url}/#/{route}")
+            page.wait_for_selector("main h1")
+            page.wait_for_selector(".loading", state="detached")
+            assert page.evaluate(CUT) == [], route
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_no_text_of_a_timeline_lies_on_another(browser: Browser, width: int) -> None:
+    with browser.page("#/executions") as page:
+        page.set_viewport_size({"width": width, "height": 800})
+        for name in ("running", "parallel", "failed", "approval", "thousand"):
+            page.goto(f"{browser.there.url}/{browser.execution(name)}")
+            page.wait_for_selector(f".copyable:has-text('{browser.there.executions[name]}')")
+            page.wait_for_selector(".wf-row")
+            page.wait_for_selector(".wf-tick")
+            assert page.evaluate(OVERLAPPING) == [], name
+            assert page.evaluate(CUT) == [], name
+
+
+def test_a_stacked_row_is_still_a_row_of_titled_cells(browser: Browser) -> None:
+    with browser.page("#/queues") as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        row = page.get_by_role("row", name="shown-images")
+        row.wait_for()
+        assert row.get_by_role("cell").count() == 8
+        shown = "getComputedStyle(document.querySelectorAll('td')[2], '::before').content"
+        assert page.evaluate(shown) == '"In line"'
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_can_be_read_on_its_ground(browser: Browser, theme: str) -> None:
     with browser.page("#/executions", color_scheme=theme) as page:
