@@ -32,6 +32,33 @@ def test_the_tests_of_a_new_project_pass_and_its_app_is_known(polos: Call, here:
     assert linted.returncode == 0, linted.stdout
 
 
+ANSWERED = """
+import json
+
+from polos.runtime.suspensions import suspensions
+from polos.server.forms import form_of, read_answer
+from polos.testing.local import MemoryHarness
+
+from app import Order, fulfil
+
+with MemoryHarness() as world:
+    started = world.start(fulfil, Order(item="chair", quantity=10))
+    world.pump()
+    (asked,) = suspensions(world.service, started.id)
+    answer, wrong = read_answer(form_of(json.loads(asked.data)), {"f0": ["ada"]})
+    started.resume("approve", answer)
+    print(wrong, started.result().approved_by)
+"""
+
+
+def test_what_a_new_project_asks_is_answered_by_the_form_that_people_see(polos: Call, here: Path) -> None:
+    polos("init", "shop")
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWERED], cwd=here / "shop", capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "{} ada\n", done.stderr
+
+
 def test_a_directory_that_holds_something_is_left_as_it_is(polos: Call, here: Path) -> None:
     said = polos("init")
     assert (said.code, said.out) == (2, "")
