@@ -118,6 +118,13 @@ async def asks_for_its_secret(ctx: WorkflowContext) -> int:
     return min(length, len(TOKEN.get()))
 
 
+@workflow
+async def secret_first(ctx: WorkflowContext) -> int:
+    """The secret is asked for by whichever function begins it."""
+    length = len(TOKEN.get())
+    return length + int(await ctx.step.run("nothing", lambda: 0))
+
+
 @tool
 async def stock(ctx: WorkflowContext, article: str) -> int:
     """How many of an article there are.

@@ -26,6 +26,7 @@ from polos.entry.aws import AwsRuntime
 from polos.ports import Outgoing, Queue
 from polos.runtime import names
 from polos.runtime.engine import Engine
+from polos.runtime.executions import decode
 from polos.runtime.host import Endless
 from polos.runtime.http_client import PolosClient
 from polos.runtime.http_transport import Patience
@@ -107,13 +108,14 @@ def _done(stage: Stage, execution: str) -> int:
 async def triggered(stage: Stage) -> None:
     """Events that start an execution."""
 
-    def started() -> int:
+    def ended() -> int:
         records = stage.deployed.service.ports.records
-        return len(records.find("workflow", "default|workflow|on_trade", limit=100).records)
+        found = records.find("workflow", "default|workflow|on_trade", limit=100).records
+        return sum(decode(record).status == "completed" for record in found)
 
-    before = started()
+    before = ended()
     await stage.client.publish_events("trades", [("trade", 1), ("trade", 2)])
-    await stage.comes(lambda: started() > before, "on_trade was started")
+    await stage.comes(lambda: ended() > before, "on_trade ran")
 
 
 async def secret(stage: Stage) -> None:
@@ -124,8 +126,7 @@ async def secret(stage: Stage) -> None:
 
 async def large(stage: Stage) -> None:
     """A payload that no item of DynamoDB holds."""
-    text = random.Random(1).randbytes(150_000).hex()
-    assert await stage.result((await app.large.invoke(stage.client, text)).id) == len(text)
+    assert await stage.result((await app.large.invoke(stage.client, long_text())).id) == len(long_text())
 
 
 async def long_wait(stage: Stage) -> None:
@@ -206,15 +207,14 @@ async def sweep(stage: Stage) -> None:
 
 
 async def sweep_lost(stage: Stage) -> None:
-    """The sweeper finds a start that was lost half an hour ago, a large one, and one whose journal has gone silent."""
-    past = silent(stage)
+    """The sweeper finds a start that was lost half an hour ago, and a journal that has been silent since."""
+    past = losing(stage, ago=SILENT_SECONDS + 600)
+    stuck = await begun(past, app.large, long_text())
     lost = past.service.start(app.double, 4).execution
-    text = random.Random(1).randbytes(150_000).hex()
-    stuck = await asyncio.to_thread(begun, past, app.large, text)  # a loop of its own
-    assert stage.status(stuck) == "running"
+    assert (stage.status(stuck), stage.status(lost)) == ("running", "queued")
     await _sweep(stage)
     assert await stage.result(lost) == 8
-    assert await stage.result(stuck) == 300_000
+    assert await stage.result(stuck) == len(long_text())
 
 
 async def _sweep(stage: Stage) -> None:
@@ -225,18 +225,62 @@ async def _sweep(stage: Stage) -> None:
     assert "kicked" in told, told
 
 
-async def dead_letters(stage: Stage) -> None:
-    """A message that no function could handle, as a queue puts it aside: its execution goes on all the same."""
+async def dead_kick(stage: Stage) -> None:
+    """A message that no function could handle, as a queue puts it aside: it harms nothing that has ended."""
     service = stage.deployed.service
     info = service.start(app.double, 4)
     assert await stage.result(info.execution) == 8
-    dead(stage, service.message(MessageKind.KICK, info))
+    dead(stage, service.message(MessageKind.KICK, info).encode())
     await stage.comes(lambda: is_empty(stage, names.DEAD_QUEUE), "the dead letter was handled")
+
+
+async def dead_start(stage: Stage) -> None:
+    """A start that died goes on all the same."""
+    assert await stage.result(_dead_start(stage, app.chain, 2)) == 2
+
+
+async def dead_large(stage: Stage) -> None:
+    """A start that died, with a payload that no item holds."""
+    assert await stage.result(_dead_start(stage, app.large, long_text())) == len(long_text())
+
+
+async def dead_secret(stage: Stage) -> None:
+    """A start that died, of a workflow that begins with its secret: no process is left that knows it."""
+    stage.deployed.cloud.kill_workers()
+    assert await stage.result(_dead_start(stage, app.secret_first, None)) > 0
+
+
+async def dead_long_wait(stage: Stage) -> None:
+    """A start that died, of a workflow that begins with a long wait."""
+    before = stage.timers()
+    execution = _dead_start(stage, app.long_wait, 60)
+    await stage.comes(lambda: stage.timers() > before, "the wait has a schedule")
+    await stage.client.cancel_execution(execution)
+    await stage.comes(lambda: stage.status(execution) == "cancelled", "it is cancelled")
+
+
+async def dead_step(stage: Stage) -> None:
+    """A step of a child whose every attempt died: the child fails, and its parent is told."""
+    there = losing(stage)
+    parent = await begun(there, app.parent, next(_numbers))
+    await handled(there, MessageKind.START)
+    (step,) = sent(there, MessageKind.RUN)
+    dead(stage, step)
+    await stage.comes(lambda: stage.status(parent) == "failed", "the parent has failed with its child")
+
+
+def _dead_start(stage: Stage, workflow: Any, payload: Any) -> str:
+    there = losing(stage)
+    info = there.service.start(workflow, payload)
+    (start,) = sent(there, MessageKind.START)
+    dead(stage, start)
+    return info.execution
 
 
 USES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     steps, family, triggered, secret, large, long_wait, long_wait_behind_another, lists, timeline, queues, events,
-    schedules, every_route_that_reads, sweep, sweep_lost, dead_letters,
+    schedules, every_route_that_reads, sweep, sweep_lost, dead_kick, dead_start, dead_large, dead_secret,
+    dead_long_wait, dead_step,
 )  # fmt: skip
 
 
@@ -244,12 +288,16 @@ USES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
 
 
 class _Nowhere:
-    """A queue that loses what is sent."""
+    """A queue that delivers nothing; `bodies` is what was sent to it."""
 
     max_delay = 900.0
 
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
     def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
         """Lose them."""
+        self.bodies += [message.body for message in messages]
 
 
 class _NoTime(Endless):
@@ -259,27 +307,47 @@ class _NoTime(Endless):
         return 0.0
 
 
-def silent(stage: Stage) -> AwsRuntime:
-    """An engine over the stack's tables, half an hour ago, whose messages are lost."""
+def losing(stage: Stage, *, ago: float = 0.0) -> AwsRuntime:
+    """An engine over the stack's tables, some seconds ago, whose messages are lost."""
     ports = stage.deployed.service.ports
-    clock = VirtualClock(ports.clock.now() - SILENT_SECONDS - 600)
-    old = dataclasses.replace(ports, clock=clock, queue=cast("Queue", _Nowhere()))
+    clock = VirtualClock(ports.clock.now() - ago)
+    theirs = dataclasses.replace(ports, clock=clock, queue=cast("Queue", _Nowhere()))
     registry = stage.deployed.service.registry
-    return AwsRuntime(stage.deployed.settings, project="default", ports=old, registry=registry)
+    return AwsRuntime(stage.deployed.settings, project="default", ports=theirs, registry=registry)
 
 
-def begun(runtime: AwsRuntime, workflow: Any, payload: Any) -> str:
+def sent(runtime: AwsRuntime, kind: MessageKind) -> list[str]:
+    """Take the messages of a kind that were lost."""
+    queue = cast("_Nowhere", runtime.ports.queue)
+    found = [body for body in queue.bodies if Message.decode(body).kind is kind]
+    queue.bodies = [body for body in queue.bodies if body not in found]
+    return found
+
+
+async def begun(runtime: AwsRuntime, workflow: Any, payload: Any) -> str:
     """Start an execution and let it come as far as it does without another message."""
     info = runtime.service.start(workflow, payload)
-    message = runtime.service.message(MessageKind.START, info, "$start")
-    Engine(runtime.host).handle((message,), lease=_NoTime(), dead=False)
+    await handled(runtime, MessageKind.START)
     return info.execution
 
 
-def dead(stage: Stage, message: Message) -> None:
+async def handled(runtime: AwsRuntime, kind: MessageKind) -> None:
+    """Handle the lost messages of a kind here."""
+    for body in sent(runtime, kind):
+        message = Message.decode(body)
+        handle = Engine(runtime.host).handle  # with a loop of its own: in a thread
+        await asyncio.to_thread(handle, (message,), lease=_NoTime(), dead=False)
+
+
+def long_text() -> str:
+    """More than a record holds, and does not compress."""
+    return random.Random(1).randbytes(150_000).hex()
+
+
+def dead(stage: Stage, body: str) -> None:
     """Put a message to the dead letters."""
     url = stage.deployed.settings.queue_url(names.DEAD_QUEUE)
-    stage.deployed.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=message.encode())
+    stage.deployed.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
 
 def is_empty(stage: Stage, queue: str) -> bool:
