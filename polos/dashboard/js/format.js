@@ -42,11 +42,14 @@ export function when(iso, now = new Date()) {
   return `${year}${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
 }
 
+let full = null; // made once, and late: the names of time zones take longer to load than a page of rows to draw
+
 /** In full, with milliseconds, in local time and UTC; for titles. */
 export function exactly(iso) {
   if (!iso) return "";
   const at = new Date(iso);
-  return `${at.toLocaleString(undefined, {dateStyle: "full", timeStyle: "long"})}\n${at.toISOString()}`;
+  full ??= new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "long"});
+  return `${full.format(at)}\n${at.toISOString()}`;
 }
 
 /** "12 s ago", "in 3m 10s". */

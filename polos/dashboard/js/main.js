@@ -5,7 +5,7 @@ import {closeDialogs} from "./dialog.js";
 import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
-import {failure, labelled, loading, pageHead, refreshTimes} from "./parts.js";
+import {failure, labelled, loading, pageHead, refreshTimes, titleTimes} from "./parts.js";
 import {here, to} from "./router.js";
 import {Scope} from "./scope.js";
 
@@ -327,6 +327,7 @@ document.addEventListener(
 );
 outlet.addEventListener("click", () => document.body.classList.contains("menu-open") && toggleMenu(false));
 setInterval(() => live.on && refreshTimes(), 1000);
+document.addEventListener("pointerover", titleTimes);
 setInterval(() => live.on && currentSession()?.csrf && openSession().catch(() => {}), RENEW); // it ends by itself after an hour
 addEventListener("unhandledrejection", (event) => {
   if (event.reason?.name === "AbortError") event.preventDefault();

@@ -13,14 +13,20 @@ export function status(name) {
   );
 }
 
-/** A time: how long ago, and exactly in the title. It grows older by itself, see `refreshTimes`. */
+/** A time: how long ago, and exactly in the title, see `titleTimes`. It grows older by itself, see `refreshTimes`. */
 export function time(iso, {relative = true} = {}) {
   if (!iso) return h("span.faint", "–");
   return h(
     "time",
-    {datetime: iso, title: exactly(iso), dataset: relative ? {relative: ""} : {}},
+    {datetime: iso, dataset: relative ? {relative: ""} : {}},
     relative ? ago(iso) : when(iso),
   );
+}
+
+/** Give times their titles when somebody points at them: writing a date in full takes longer than the rest of a row. */
+export function titleTimes(event) {
+  const element = event.target.closest?.("time:not([title])");
+  if (element) element.title = exactly(element.dateTime);
 }
 
 /** Bring relative times up to date; reads nothing from anywhere. */

@@ -2,7 +2,7 @@
 
 import {allDefinitions, get, passing} from "../api.js";
 import {fill, h, icon} from "../dom.js";
-import {exactly, duration, ms, span} from "../format.js";
+import {duration, ms, span, when} from "../format.js";
 import {rowKeys} from "../keys.js";
 import {empty, executionLink, failure, loading, pageHead, status, time} from "../parts.js";
 import {go, here, to, withQuery} from "../router.js";
@@ -329,5 +329,5 @@ function cells(one) {
 function took(one, ended) {
   if (!one.started_at) return h("span.faint", "–");
   const text = duration(span(one.started_at, ended, ms(one.updated_at)));
-  return one.ended ? text : h("span.growing", {title: `so far, as of ${exactly(one.updated_at)}`}, text);
+  return one.ended ? text : h("span.growing", {title: `so far, as of ${when(one.updated_at)}`}, text);
 }
