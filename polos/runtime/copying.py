@@ -203,8 +203,11 @@ class Copying:
     def _store(self, new: StartInfo, journal: Sequence[Entry]) -> StartInfo:
         service = self._service
         log = names.journal(service.project, new.execution)
+        keep = service.host.settings.keep_seconds
+        expires_at = None if keep is None else service.ports.clock.now() + keep
         for i in range(0, len(journal), CHUNK):
-            service.ports.log.append(log, i, [entry.encode() for entry in journal[i : i + CHUNK]])
+            texts = [entry.encode() for entry in journal[i : i + CHUNK]]
+            service.ports.log.append(log, i, texts, expires_at=expires_at)
         service.executions.create(new)
         self._link(new.execution)
         service.kick(new.execution)

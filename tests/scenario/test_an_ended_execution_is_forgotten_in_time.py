@@ -5,6 +5,7 @@ import pytest
 from polos import NotFound, WorkflowContext, workflow
 from polos.adapters.memory import MemoryStore
 from polos.runtime import names
+from polos.runtime.control import Control
 from polos.runtime.environment import step_environment
 from polos.runtime.host import Settings
 from polos.runtime.topics import Topics
@@ -64,6 +65,22 @@ def test_what_a_run_has_told_goes_with_its_journal_and_topics_stay() -> None:
         store.purge()
         assert (store.log.read(journal), topics.read(topic)) == ([], [])
         assert [event.data for event in topics.read("ledger")] == ['{"kept":true}']
+
+
+def test_the_journal_of_a_copy_goes_too() -> None:
+    store = MemoryStore.virtual()
+    with LocalHarness(store, store.clock, settings=Settings(retention_seconds=30 * DAY)) as world:
+        ended = world.start(short)
+        assert ended.result() == "done"
+        copy = Control(world.service).fork(ended.id)
+        world.finish(copy.execution)
+        journal = names.journal("test", copy.execution)
+        world.advance(395 * DAY)
+        store.purge()
+        assert store.log.read(journal)
+        world.advance(2 * DAY)
+        store.purge()
+        assert store.log.read(journal) == []
 
 
 def test_events_that_are_forgotten_are_passed_over() -> None:

@@ -84,7 +84,10 @@ def _consistent(meta: Meta, journal: Sequence[Entry], world: World) -> None:
     if any(later.at < earlier.at for earlier, later in pairwise(journal)):
         raise Failed(f"in {what} time goes back")
     for entry in journal:
-        if (entry.by, meta.info.execution) not in world.addressed:
+        if entry.copied_from is not None:  # what a retry or fork took over is looked at where it was recorded
+            continue
+        begun_by_copying = meta.info.copy_of is not None and entry.address == START
+        if not begun_by_copying and (entry.by, meta.info.execution) not in world.addressed:
             raise Failed(
                 f"{what}: {entry.identity} is by {entry.by!r}, which is no message to this execution"
             )
@@ -149,8 +152,10 @@ def _children(replay: Replay, entries: Sequence[Entry], world: World) -> None:
     for issued in replay.issued.values():
         if not isinstance(issued.operation, CallChild):
             continue
-        child = world.journal(_last(world, issued.operation.child.execution))
         answer = answers.get(issued.address)
+        if answer is not None and answer.copied_from is not None:
+            continue  # it is the child of the execution that recorded this
+        child = world.journal(_last(world, issued.operation.child.execution))
         if answer is not None and (not child or child[-1].address != END):
             raise Failed(f"{issued.address} is answered, but its child has not ended")
         if answer is not None and answer.kind is Kind.DONE and answer.value != child[-1].value:

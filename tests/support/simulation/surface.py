@@ -12,6 +12,7 @@ from polos.core.journal import Entry, Kind
 from polos.errors import Conflict, StepExecutionError
 from polos.runtime.control import Control
 from polos.runtime.executions import Meta
+from support.simulation.copies import Copied, OutOfTime, mending
 from support.simulation.limits import Places, States, StepPlaces, stateful, with_big_queue
 from support.simulation.scenarios import flaky, give, kid, main, registry_of
 from support.simulation.schedule import Client, Failed, Scenario
@@ -131,5 +132,21 @@ SURFACE: Final[dict[str, Scenario]] = {
         Ticks("ticks", scheduled(), "ticking"),
         Rates("rates", metered(), "rated", count=5),
         Failures("failures", registry_of(failing, broken), "failing"),
+        Copied(
+            "retried",
+            registry_of(mending, kid),
+            "mending",
+            copy="retry",
+            result=[1, 2, 56, "mended", 3, 4],
+        ),
+        Copied(
+            "retried3",
+            registry_of(mending, kid, steps=3),
+            "mending",
+            copy="retry",
+            result=[1, 2, 56, "mended", 3, 4],
+        ),
+        Copied("forked", registry_of(main, kid), "main", copy="fork", result=[1, 2, 3, 56, [0, 1, 2], 5]),
+        OutOfTime("outOfTime", registry_of(cancellable, waiter), "cancellable"),
     )
 }

@@ -65,8 +65,7 @@ def shown(call: Call, result: Any) -> str:
         case "records.write":
             return f"records.write {[write.key.partition.partition('|')[2][:40] for write in call.args]} {result}"
         case "log.read":
-            return (
-                f"log.read {call.args[0].rpartition('|')[2][:24]} from {call.args[1]}: {len(result)} entries"
-            )
+            start = call.args[1] if len(call.args) > 1 else 0
+            return f"log.read {call.args[0].rpartition('|')[2][:24]} from {start}: {len(result)} entries"
         case _:
             return call.name
