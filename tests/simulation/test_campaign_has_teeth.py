@@ -8,6 +8,7 @@ import pytest
 
 from polos.core.journal import Entry
 from polos.core.messages import MessageKind
+from polos.runtime.copying import Copying
 from polos.runtime.dispatch import Dispatch
 from polos.runtime.places import Places
 from polos.runtime.turn import Turn
@@ -54,6 +55,21 @@ def any_start_begins_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dispatch, "mine", also_of_others)
 
 
+def copies_keep_the_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry takes over what ended the execution that it is of."""
+    monkeypatch.setattr(Copying, "_condemned", lambda self: None)
+
+
+def copies_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry takes over nothing."""
+    monkeypatch.setattr(Copying, "_kept", lambda self, start: [])
+
+
+def nobody_says_that_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose time is over looks like one that somebody has cancelled."""
+    monkeypatch.setattr(Turn, "cancel_reason", lambda self: {})
+
+
 def places_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gives a place back."""
     monkeypatch.setattr(Places, "release", lambda self, wish: None)
@@ -66,6 +82,9 @@ def places_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         (nothing_is_sent_again, "main", "crashes"),
         (any_start_begins_the_code, "race", "calm"),
         (places_are_kept, "places2", "calm"),
+        (copies_keep_the_failure, "retried", "calm"),
+        (copies_begin_anew, "retried", "calm"),
+        (nobody_says_that_time_is_over, "outOfTime", "calm"),
     ],
     ids=lambda one: getattr(one, "__name__", one),
 )
