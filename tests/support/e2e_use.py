@@ -119,8 +119,7 @@ async def triggered(stage: Stage) -> None:
 
 
 async def secret(stage: Stage) -> None:
-    """A secret in a step and, behind a wait, in the body: read anew, since no process is left that knows it."""
-    stage.deployed.cloud.kill_workers()
+    """A secret in a step and, behind a wait, in the body."""
     assert await stage.result((await app.asks_for_its_secret.invoke(stage.client)).id) > 0
 
 
@@ -245,8 +244,7 @@ async def dead_large(stage: Stage) -> None:
 
 
 async def dead_secret(stage: Stage) -> None:
-    """A start that died, of a workflow that begins with its secret: no process is left that knows it."""
-    stage.deployed.cloud.kill_workers()
+    """A start that died, of a workflow that begins with its secret."""
     assert await stage.result(_dead_start(stage, app.secret_first, None)) > 0
 
 
