@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from polos.core.cron.zones import time_zone
@@ -20,6 +20,8 @@ MANY_RESOURCES: Final = 400
 MOST_ENVIRONMENT: Final = 4096
 MOST_POLICY: Final = 10_240
 MOST_BODY: Final = 1_000_000
+MOST_SHOWN: Final = 12
+"""Problems that are told one by one."""
 _ARN: Final = 130  # characters of an ARN or URL that is known only when the stack stands: a cautious guess
 _ID: Final = re.compile(r"[A-Za-z0-9]{1,255}", re.ASCII)
 _EXPRESSION: Final = re.compile(
@@ -33,13 +35,11 @@ def check(document: Mapping[str, Any]) -> list[str]:
     """Warnings about a template.
 
     Raises:
-        InvalidDefinition: AWS would refuse it, or it would not work; all reasons at once.
+        InvalidDefinition: AWS would refuse it, or it would not work; all reasons at once, if they are few.
     """
     data = without_comments(dict(document))
     resources: dict[str, Resource] = data["Resources"]
-    problems = [
-        f"{name}: {text}" for name, resource in resources.items() for text in _problems(name, resource, data)
-    ]
+    problems: list[str] = []
     if len(resources) > MOST_RESOURCES:
         problems.append(
             f"{len(resources)} resources; CloudFormation takes {MOST_RESOURCES}: let workflows share queues"
@@ -48,13 +48,22 @@ def check(document: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"the template has {len(json.dumps(data))} characters; CloudFormation takes {MOST_BODY}"
         )
+    problems += [
+        f"{name}: {text}" for name, resource in resources.items() for text in _problems(name, resource, data)
+    ]
     if problems:
-        raise InvalidDefinition("AWS would refuse this stack:\n  " + "\n  ".join(problems))
+        raise InvalidDefinition("AWS would refuse this stack:\n  " + "\n  ".join(_shown(problems)))
     if len(resources) > MANY_RESOURCES:
         return [
             f"{len(resources)} resources of the {MOST_RESOURCES} that CloudFormation takes: let workflows share queues"
         ]
     return []
+
+
+def _shown(problems: Sequence[str]) -> list[str]:
+    """As many as a person reads: what is wrong with one of sixty functions is wrong with all."""
+    more = len(problems) - MOST_SHOWN
+    return [*problems[:MOST_SHOWN], *([f"and {more} more of this kind"] if more > 0 else [])]
 
 
 def _problems(name: str, resource: Resource, data: Mapping[str, Any]) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from polos import Queue
-from polos.deploy.checks import check
+from polos.deploy.checks import MOST_SHOWN, check
 from polos.deploy.merging import merged
 from polos.deploy.template import template
 from polos.errors import InvalidDefinition
@@ -68,8 +69,11 @@ def test_too_many_resources_are_refused_and_many_are_warned_of() -> None:
 
 def test_queues_whose_addresses_do_not_fit_into_the_environment_are_refused() -> None:
     many = [definition(f"w{n}", queue=Queue(f"queue-number-{n}")) for n in range(40)]
-    with pytest.raises(InvalidDefinition, match="let workflows share queues"):
+    with pytest.raises(InvalidDefinition, match="let workflows share queues") as told:
         check(template(planned(*many)))
+    lines = str(told.value).splitlines()
+    assert len(lines) == MOST_SHOWN + 2
+    assert re.fullmatch(r"  and \d+ more of this kind", lines[-1])
 
 
 def test_a_logical_id_of_a_merge_file_is_looked_at_too() -> None:
