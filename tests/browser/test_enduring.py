@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +97,7 @@ def key_of(browser: Browser, project: str = "default") -> str:
 
 def sign_in(page: Any, key: str) -> None:
     page.fill("input[name=key]", key)
-    page.click("button[type=submit]")
+    page.click(".sign-in button[type=submit]")
 
 
 def test_another_project_in_one_tab_is_shown_by_all(browser: Browser, keyed: LocalServer) -> None:
@@ -170,6 +171,46 @@ def test_a_late_answer_does_not_overwrite_what_was_asked_for_after_it(browser: B
                 one.continue_()
         page.wait_for_timeout(200)
         assert set(page.locator("td .status").all_inner_texts()) == {"completed"}
+
+
+def test_a_page_that_is_late_does_not_show_over_the_one_that_was_gone_to(browser: Browser) -> None:
+    with browser.page("#/queues") as page:
+        page.wait_for_selector("td:has-text('shown-images')")
+        held: list[Any] = []
+
+        def hold(route: Any) -> None:
+            held.append(route)
+
+        page.route("**/v1/definitions", hold)
+        page.click("nav >> text=Start")
+        page.wait_for_selector(".loading")
+        page.goto(f"{browser.there.url}/{browser.execution('failed')}")
+        page.click("[data-action=fork]")
+        page.click("nav >> text=Sessions")
+        page.wait_for_selector("h1:text-is('Sessions')")
+        with page.expect_response("**/v1/definitions"):
+            for one in held:
+                one.continue_()
+        page.wait_for_timeout(200)
+        assert page.inner_text("h1") == "Sessions"
+        assert page.title().startswith("Sessions")
+        assert page.locator("dialog").count() == 0
+
+
+def test_a_slow_server_is_told_everything_once(browser: Browser) -> None:
+    posted: list[str] = []
+    with browser.page("#/start/shown-listener") as page:
+        page.route("**/v1/executions", lambda route: (page.wait_for_timeout(300), route.continue_()))
+        page.on("request", lambda one: posted.append(one.url) if one.method == "POST" else None)
+        page.dblclick("[data-start]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".head-row .s-waiting")
+        page.goto(f"{browser.there.url}/#/agents/shown-helper?session=once")
+        page.fill("textarea", "hello")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".run-foot .s-completed")
+    assert len(posted) == 2
 
 
 def test_a_dialog_stays_when_a_drag_ends_outside_of_it(browser: Browser) -> None:
@@ -306,3 +347,15 @@ def test_what_is_not_there_is_said_on_every_page(browser: Browser) -> None:
             page.wait_for_selector(f"main:has-text('{said}')")
             assert page.locator("main .loading").count() == 0, route
             assert page.locator("h1").count() == 1, route
+
+
+def test_the_head_of_an_execution_does_not_stay_behind_its_timeline(browser: Browser) -> None:
+    execution = started(browser, {})
+    browser.api(f"/v1/executions/{execution}/pause", {})
+    with browser.page(f"#/executions/{execution}") as page:
+        page.wait_for_selector(".head-row .s-paused")
+        told = json.dumps({**browser.api(f"/v1/executions/{execution}"), "status": "queued"})
+        once = f"**/v1/executions/{execution}"
+        page.route(once, lambda route: route.fulfill(body=told, content_type="application/json"), times=1)
+        page.reload()
+        page.wait_for_selector(".head-row .s-paused")

@@ -28,7 +28,7 @@ def key_of(browser: Browser, role: Role) -> str:
 
 def sign_in(page: Any, key: str) -> None:
     page.fill("input[name=key]", key)
-    page.click("button[type=submit]")
+    page.click(".sign-in button[type=submit]")
 
 
 def test_a_key_opens_the_page_that_was_meant_and_is_not_kept(browser: Browser, server: LocalServer) -> None:
@@ -77,21 +77,50 @@ def test_signing_out_ends_the_session(browser: Browser, server: LocalServer) -> 
         sign_in(page, key_of(browser, Role.RUN))
         page.wait_for_selector("tbody tr")
         page.click("text=Sign out")
-        page.wait_for_selector("input[name=key]")
+        page.wait_for_selector("main input[name=key]")
+        assert page.locator("tbody tr").count() == 0
         page.reload()
         page.wait_for_selector("input[name=key]")
 
 
-def test_a_session_that_ends_under_a_dialog_asks_for_the_key_and_then_goes_on(
+def test_a_session_that_ends_under_a_dialog_loses_nothing_of_it(
     browser: Browser, server: LocalServer
 ) -> None:
     key = key_of(browser, Role.RUN)
+    failed = browser.there.executions["failed"]
     with browser.page(browser.execution("failed"), refusals=True, at=server.url) as page:
         sign_in(page, key)
-        page.click("[data-action=retry]")
+        page.click("[data-action=fork]")
+        page.check("dialog input[name=change]")
+        page.fill("dialog [data-payload]", '{"order": "half"}')
         page.context.clear_cookies()
         page.click("dialog [data-confirm]")
-        page.wait_for_selector("dialog", state="detached")
+        page.wait_for_selector("dialog.over")
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        assert page.locator("dialog.over[open]").count() == 1
         sign_in(page, key)
-        page.wait_for_selector("[data-action=retry]")
-    assert browser.status(browser.there.executions["failed"]) == "failed"
+        page.wait_for_selector("dialog.over", state="detached")
+        assert page.input_value("dialog [data-payload]") == '{"order": "half"}'
+        page.click("dialog [data-confirm]")
+        page.wait_for_selector("dt:has-text('Copy of')")
+        assert failed not in page.url
+        assert '"half"' in page.inner_text(".value >> nth=0")
+
+
+def test_nothing_is_asked_while_nobody_is_signed_in_and_the_page_goes_on_afterwards(
+    browser: Browser, server: LocalServer
+) -> None:
+    key = key_of(browser, Role.RUN)
+    with browser.page("#/executions?workflow_id=shown-nightly", refusals=True, at=server.url) as page:
+        sign_in(page, key)
+        page.wait_for_selector("tbody tr")
+        page.context.clear_cookies()
+        page.wait_for_selector("dialog.over")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(3000)
+        assert asked == []
+        made = browser.api("/v1/executions", {"workflow_id": "shown-nightly"})["id"]
+        sign_in(page, key)
+        page.wait_for_selector(f"a[title='{made}']")

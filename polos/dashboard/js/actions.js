@@ -130,7 +130,9 @@ function retry(id) {
 
 /** Ask how to fork. `from`: the address of the step that is chosen at first. */
 export async function fork(execution, operations, from = "") {
+  const where = location.hash;
   const definitions = await allDefinitions().catch(() => []);
+  if (location.hash !== where) return; // somebody has gone on
   const schema = definitions.find((one) => one.id === execution.workflow_id)?.payload_schema ?? null;
   const known = !execution.omitted?.includes("payload");
   const step = h(

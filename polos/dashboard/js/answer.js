@@ -150,6 +150,6 @@ function valueOf(field, input) {
     return undefined;
   }
   if (field.type !== "number") return text;
-  if (Number.isNaN(Number(text))) throw new Error(`${field.label || field.key}: a number is needed`);
+  if (!Number.isFinite(Number(text))) throw new Error(`${field.label || field.key}: a number is needed`);
   return Number(text);
 }

@@ -25,17 +25,20 @@ let asking = null;
 let definitions = null;
 const listeners = new Set();
 const tabs = new BroadcastChannel("polos.session"); // all of them send the same cookie
-tabs.onmessage = () => openSession().catch(() => {}); // what is wrong with the server, other requests tell
+tabs.onmessage = ({data}) => {
+  if (data === "out") settle(null, {out: true});
+  else openSession().catch(() => {}); // what is wrong with the server, other requests tell
+};
 
-/** Called with the session, or null, whenever that changes. */
+/** Called with the session, or null, whenever that changes; and with {out: true} if somebody has signed out. */
 export function onSession(listener) {
   listeners.add(listener);
 }
 
-function settle(found) {
+function settle(found, options = {}) {
   if (session && session.project !== found?.project) definitions = null;
   session = found;
-  for (const listener of listeners) listener(found);
+  for (const listener of listeners) listener(found, options);
   return found;
 }
 
@@ -66,7 +69,7 @@ export async function signIn(key) {
 export async function signOut() {
   await del(SESSION);
   tabs.postMessage("out");
-  settle(null);
+  settle(null, {out: true});
 }
 
 export const currentSession = () => session ?? null;

@@ -36,7 +36,7 @@ export function dialog(title, body, buttons = [], {wide = false, onClose = null}
 
 /** Close whatever is asked: its page was left, or nobody is signed in any more. */
 export function closeDialogs() {
-  for (const one of document.querySelectorAll("dialog[open]")) one.close();
+  for (const one of document.querySelectorAll("dialog[open]:not(.over)")) one.close();
 }
 
 /**

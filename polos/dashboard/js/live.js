@@ -15,6 +15,7 @@ const STORED = "polos.live";
 class Live extends EventTarget {
   #jobs = new Set();
   #trouble = null;
+  #held = false;
   #paused = stored() === "paused";
 
   constructor() {
@@ -28,7 +29,14 @@ class Live extends EventTarget {
 
   /** Whether anything may be asked now without somebody's asking for it. */
   get on() {
-    return !this.#paused && !document.hidden;
+    return !this.#paused && !this.#held && !document.hidden;
+  }
+
+  /** Nothing is asked while nobody is signed in. */
+  set held(held) {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#changed();
   }
 
   /** Why looks fail; null while they do not. */

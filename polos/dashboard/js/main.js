@@ -1,13 +1,14 @@
 // The frame around every page: navigation, the live switch, the theme, who is signed in; and which page is shown.
 
-import {ApiError, currentSession, onSession, openSession, passing, signIn, signOut} from "./api.js";
+import {ApiError, currentSession, onSession, openSession, passing, signOut} from "./api.js";
 import {closeDialogs} from "./dialog.js";
 import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
-import {failure, labelled, loading, pageHead, refreshTimes, titleTimes} from "./parts.js";
+import {failure, loading, pageHead, refreshTimes, titleTimes} from "./parts.js";
 import {here, to} from "./router.js";
 import {Scope} from "./scope.js";
+import {askedEnough, asking, askInPlace, askOver} from "./sign_in.js";
 
 const NAVIGATION = [
   ["executions", "Executions", "list"],
@@ -201,39 +202,25 @@ function drawWho(session) {
   );
 }
 
-function askForKey() {
-  if (outlet.querySelector(".sign-in")) return; // asked already: what is being typed stays
+/** `out`: somebody has signed out; then nothing of what was shown stays. */
+function askForKey({out = false} = {}) {
+  if (asking()) return; // what is being typed stays
+  if (shown.page && !out) {
+    live.held = true;
+    askOver();
+    return;
+  }
   shown.scope.leave();
   closeDialogs();
   shown = {path: null, scope: new Scope(), page: null};
-  document.title = "Sign in · Polos";
-  const key = h("input", {
-    type: "password",
-    name: "key",
-    autocomplete: "off",
-    spellcheck: "false",
-    required: true,
-    placeholder: "polos_…",
-  });
-  const wrong = h("div", {"aria-live": "assertive"});
-  const form = h(
-    "form.sign-in.card",
-    h("h1", {tabindex: "-1"}, "Sign in"),
-    h("p", "Give an API key of the project. The browser keeps a short-lived session instead of it."),
-    labelled("API key", key, {hint: "polos keys create --role run"}),
-    wrong,
-    h("button.primary", {type: "submit"}, "Sign in"),
-  );
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      await signIn(key.value.trim());
-    } catch (error) {
-      fill(wrong, h("p.wrong", error.message));
-    }
-  });
-  fill(outlet, form);
-  key.focus();
+  askInPlace(outlet);
+}
+
+/** Somebody has signed in: go on where they were, or show the page anew if there is none, or it is another project's. */
+function goOn(same) {
+  const over = askedEnough();
+  live.held = false;
+  if (!over || !same || !shown.page) reload();
 }
 
 // --- pages -----------------------------------------------------------------------------------------------------------
@@ -276,7 +263,8 @@ async function route() {
   shown = {path, scope, page: null};
   pageKeys({});
   drawNavigation(place.parts[0]);
-  fill(outlet, loading());
+  const ground = h("div", loading()); // a page that is late draws on what is not shown any more
+  fill(outlet, ground);
   const load = pageOf(place.parts);
   if (!load) {
     fill(outlet, failed({status: 404, message: `There is no page ${path}.`}, {anew: null}));
@@ -285,7 +273,7 @@ async function route() {
   try {
     const module = await load(place).catch(unreachable);
     if (scope.left) return;
-    const page = await module.show({...place, outlet, scope});
+    const page = await module.show({...place, outlet: ground, scope});
     if (scope.left) return;
     shown.page = page ?? {};
     pageKeys(page?.keys);
@@ -314,11 +302,15 @@ live.addEventListener("change", () => {
   drawAway();
 });
 let project = null;
-onSession((session) => {
+onSession((session, options) => {
   drawWho(session);
-  if (!session) askForKey();
-  else if (outlet.querySelector(".sign-in") || (project !== null && project !== session.project)) reload();
-  project = session?.project ?? null;
+  if (!session) {
+    askForKey(options);
+    return;
+  }
+  const same = project === null || project === session.project;
+  project = session.project;
+  if (asking() || !same) goOn(same);
 });
 addEventListener("hashchange", route);
 document.addEventListener(

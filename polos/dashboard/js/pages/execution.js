@@ -77,6 +77,9 @@ class ExecutionPage {
       get(ofExecution(this.#id), {}, {signal}),
       this.#readStory(signal),
     ]);
+    // Two answers, and it may have gone on between them: the head must not stay behind the timeline.
+    if (this.#execution.status !== this.#story.status)
+      this.#execution = await get(ofExecution(this.#id), {}, {signal});
     this.#draw();
     this.#readCost();
   }
@@ -135,7 +138,7 @@ class ExecutionPage {
     else this.#take(page);
     await this.waterfall.refresh(signal);
     this.waterfall.update(this.#story, this.#list);
-    if (page.status !== before.status || page.ended_at) await this.#reload(signal);
+    if (page.status !== this.#execution.status || page.ended_at) await this.#reload(signal);
     else this.#drawQuestions();
     return page.ended_at ? "over" : page.position !== before.position;
   }

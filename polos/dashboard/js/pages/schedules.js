@@ -41,7 +41,7 @@ export async function show({outlet, scope}) {
         admin
           ? h(
               "button",
-              {type: "button", dataset: {create: ""}, on: {click: () => create(done)}},
+              {type: "button", dataset: {create: ""}, on: {click: () => create(done, scope)}},
               icon("plus"),
               "New schedule…",
             )
@@ -166,8 +166,9 @@ function remove(one, name, done) {
   );
 }
 
-async function create(done) {
+async function create(done, scope) {
   const definitions = await allDefinitions();
+  if (scope.left) return;
   const workflow = h(
     "select",
     {name: "workflow_id"},

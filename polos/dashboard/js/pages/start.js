@@ -11,6 +11,7 @@ import {go, to} from "../router.js";
 
 export async function show({parts, query, outlet, scope}) {
   const definitions = await allDefinitions({fresh: true});
+  if (scope.left) return {}; // nothing of it can be given up underway
   if (parts.length < 2) {
     fill(outlet, catalogue(definitions));
     return {};
