@@ -24,7 +24,7 @@ def timeline_of(told: Mapping[str, Any], execution: Mapping[str, Any] | None = N
         workflow=told["workflow_id"],
         status=told["status"],
         created=milliseconds(told["created_at"]) or 0,
-        items=tuple(_item(operation) for operation in told["operations"]),
+        items=tuple(item_of(operation) for operation in told["operations"]),
         started=milliseconds(told["started_at"]),
         ended=milliseconds(told["ended_at"]),
         cancel_asked=milliseconds(told["cancel_asked_at"]),
@@ -34,7 +34,8 @@ def timeline_of(told: Mapping[str, Any], execution: Mapping[str, Any] | None = N
     )
 
 
-def _item(told: Mapping[str, Any]) -> Item:
+def item_of(told: Mapping[str, Any]) -> Item:
+    """An operation from its document."""
     return Item(
         address=told["address"],
         stage=Stage(told["stage"]),

@@ -86,6 +86,14 @@ class LocalClient(EmbeddedClient):
         story = await asyncio.to_thread(reader.read)
         return _plain(views.timeline(story, int(self._project.ports.clock.now() * 1000)))
 
+    async def get_step(self, execution_id: str, address: str) -> dict[str, Any]:
+        """One operation in full, by its address in the timeline."""
+        from polos.server.step_details import step_detail  # noqa: PLC0415 (what agents need)
+
+        now_ms = int(self._project.ports.clock.now() * 1000)
+        reader = self._readers.setdefault(execution_id, TimelineReader(self._project, execution_id))
+        return _plain(await asyncio.to_thread(step_detail, self._project, reader, address, now_ms))
+
     async def list_suspensions(self, execution_id: str) -> list[dict[str, Any]]:
         """The steps that wait for an answer; none are told where the code is not loaded."""
         try:

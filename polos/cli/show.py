@@ -13,14 +13,17 @@ from rich.text import Text
 
 from polos.cli.codes import load_code_of
 from polos.cli.documents import timeline_of
+from polos.cli.exits import BadUsage
 from polos.cli.options import Execution
 from polos.cli.reaching import Reached, asking
 from polos.cli.status import next_steps, waiting_for
+from polos.cli.step_view import step_view
 from polos.cli.waterfall import Tree, waterfall
 from polos.cli.words import now_ms
 from polos.errors import NotFound
 
 LOOK_SECONDS: Final = 0.5
+MOST_NAMED: Final = 20
 WIDTH_OF_A_PIPE: Final = 120
 
 
@@ -31,13 +34,23 @@ def show(
     *,
     depth: Annotated[int, typer.Option(min=0, max=20, help="How deep to follow children.")] = 3,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")] = False,
+    step: Annotated[
+        str,
+        typer.Option("--step", metavar="KEY", help="Only this step, in full: input, output, attempts, logs."),
+    ] = "",
 ) -> None:
     """Draw the timeline of an execution: what went wrong first, then each step with its attempts, waits and children.
 
-    --json gives the execution with `timeline`, and with `children` by their ids.
+    --step shows one step in full; its key, or verb:key. --json gives the execution with `timeline`, and with `children`
+    by their ids; with --step that step.
 
-    Exit codes: 0 it is there, whatever its status; 2 there is no such execution.
+    Exit codes: 0 it is there, whatever its status; 2 there is no such execution or step.
     """
+    if step:
+        if follow:
+            raise BadUsage("--step shows a step as it is now: leave --follow out")
+        _print_step(to, execution_id, step)
+        return
     if to.as_json:
         to.print_json(_document(to, execution_id, depth))
         return
@@ -55,6 +68,24 @@ def show(
                 live.update(_picture(to, execution_id, depth=depth, width=console.width, why=why))
                 return
             time.sleep(LOOK_SECONDS)
+
+
+def _print_step(to: Reached, execution_id: str, step: str) -> None:
+    load_code_of(to, execution_id)
+    operations = to.ask(to.client.get_timeline(execution_id))["operations"]
+    found = [one["address"] for one in operations if step in (one["address"], one["key"])]
+    if not found:
+        known = ", ".join(one["key"] for one in operations[:MOST_NAMED])
+        more = " ..." if len(operations) > MOST_NAMED else ""
+        raise NotFound(f"execution {execution_id} has no step {step!r}; it has: {known or 'none'}{more}")
+    if len(found) > 1 and step not in found:
+        raise BadUsage(f"{step!r} is the key of several: say which one, --step {' or --step '.join(found)}")
+    told = to.ask(to.client.get_step(execution_id, step if step in found else found[0]))
+    if to.as_json:
+        to.print_json(told)
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(step_view(told, now_ms(), verbose=to.verbose))
 
 
 def _picture(to: Reached, execution_id: str, *, depth: int, width: int, why: str | None) -> RenderableType:

@@ -122,11 +122,11 @@ def _traceback(timeline: Timeline, error: Mapping[str, Any]) -> list[str]:
     failed = [item.error for item in timeline.items if item.key == error.get("step") and item.error]
     for stored in (*failed, error):
         if stored.get("traceback"):
-            return _of_people(str(stored["traceback"]))
+            return of_people(str(stored["traceback"]))
     return []
 
 
-def _of_people(trace: str) -> list[str]:
+def of_people(trace: str) -> list[str]:
     """A traceback without the engine's own frames."""
     kept, ours = [], False
     for line in trace.splitlines():

@@ -17,6 +17,7 @@ from polos.cli.app import app
 from polos.core.definitions import registry
 
 PROGRAM = """
+    import logging
     import time
     from pydantic import BaseModel
     from polos import workflow
@@ -29,6 +30,7 @@ PROGRAM = """
         return 2 * value
 
     def boom() -> None:
+        logging.getLogger("shop").warning("about to fail, [b]twice[/b]")
         raise ValueError("no luck")
 
     @workflow(id="order")

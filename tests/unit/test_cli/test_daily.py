@@ -100,6 +100,20 @@ def test_what_failed_shows_its_error_first_and_how_to_go_on(
     assert "step_fail" in polos("logs", failed, *at).out
 
 
+def test_one_step_is_shown_in_full_with_its_logs(polos: Call, ran: Call, at: tuple[str, ...]) -> None:
+    failed, done = ran("failing"), ran("order", *ORDER)
+    shown = polos("show", failed, "--step", "boom", *at).out
+    assert shown.count("WARNING shop: about to fail, [b]twice[/b]") == 2
+    assert shown.count("ValueError: no luck") == 4  # of each attempt the error, and the end of its traceback
+    assert re.search(r"attempt 1 .*\n.*WARNING.*\n  ValueError", shown), shown
+    assert "output    6" in polos("show", done, "--step", "run:price", *at).out
+    told = polos("show", failed, "--step", "boom", "--json", *at).json
+    assert [line["level"] for log in told["logs"] for line in log["lines"]] == ["WARNING", "WARNING"]
+    unknown = polos("show", done, "--step", "prize", *at)
+    assert (unknown.code, "it has: price" in unknown.err) == (2, True)
+    assert polos("show", done, "--step", "price", "--follow", *at).code == 2
+
+
 def test_children_are_drawn_below_what_has_started_them(polos: Call, ran: Call, at: tuple[str, ...]) -> None:
     parent = ran("family")
     document = polos("show", parent, "--json", *at).json
