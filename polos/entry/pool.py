@@ -97,14 +97,31 @@ class WorkerPool:
 
     def _run(self) -> None:
         try:
-            while (work := self._next()) is not None:
-                self._handle_all(work)
-                with self._changed:
-                    self._busy -= 1
+            while self._run_one():
+                pass
         finally:
             with self._changed:
                 self._threads -= 1
                 self._changed.notify_all()
+
+    def _run_one(self) -> bool:
+        """Take some work and handle it; False when the worker stops. What goes wrong is no reason to stop working."""
+        try:
+            work = self._next()
+        except Exception:
+            log.exception("the queue could not be read, trying again")
+            self._stopping.wait(self._poll)
+            return True
+        if work is None:
+            return False
+        try:
+            self._handle_all(work)
+        except Exception:
+            log.exception("a message could not be handled; it will come again")
+        finally:
+            with self._changed:
+                self._busy -= 1
+        return True
 
     def _next(self) -> Work | None:
         """Work for this thread, which counts as busy from here on; None when the worker stops."""
@@ -206,7 +223,7 @@ class WorkerPool:
             for chore in self._chores:
                 try:
                     chore()
-                except PolosError:
+                except Exception:
                     log.exception("a chore of the worker failed; it is tried again")
             if self._stopping.wait(self._poll):
                 return
