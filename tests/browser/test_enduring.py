@@ -359,3 +359,42 @@ def test_the_head_of_an_execution_does_not_stay_behind_its_timeline(browser: Bro
         page.route(once, lambda route: route.fulfill(body=told, content_type="application/json"), times=1)
         page.reload()
         page.wait_for_selector(".head-row .s-paused")
+
+
+def test_the_longest_names_leave_every_page_its_width(browser: Browser) -> None:
+    long = "averylongnamewithoutaspace" * 7
+    payload = {"input": "trip " + "W" * 3000}
+    body = {
+        "workflow_id": "shown-helper",
+        "payload": payload,
+        "session_id": long,
+        "user_id": long,
+        "attributes": {"a" * 60: "v" * 150},
+    }
+    agent = browser.api("/v1/executions", body)["id"]
+    failed = browser.api("/v1/executions", {"workflow_id": "shown-charge", "payload": {"order": "x" * 9000}})[
+        "id"
+    ]
+    event = {"event_type": "e" * 200, "data": {"k" * 300: "v"}}
+    browser.api("/v1/events", {"topic": "t" * 500, "events": [event]})
+    for execution in (agent, failed):
+        browser.there.runtime.wait(execution, 60)
+    found = f"executions?session_id={long}&user_id={long}&attribute={'a' * 60}%3D{'v' * 150}"
+    with browser.page("#/start") as page:
+        for route in (
+            found,
+            f"executions/{agent}?step=run%3Allm%3A1",
+            f"executions/{failed}?step=run%3Acharge",
+            "sessions",
+            f"sessions/shown-helper/{long}",
+            f"agents/shown-helper?session={long}",
+            "events",
+            f"events?topic={'t' * 500}",
+            f"start/shown-helper?like={agent}",
+        ):
+            page.goto(f"{browser.there.url}/#/{route}")
+            page.wait_for_selector("main h1")
+            page.wait_for_selector(".loading", state="detached")
+            for width in (390, 1280):
+                page.set_viewport_size({"width": width, "height": 844})
+                assert fits(page), (route, width)

@@ -57,7 +57,7 @@ export function confirm(title, content, {verb, act, danger = false, wide = false
     place,
     h(
       "div.dialog-foot",
-      h("button", {type: "button", on: {click: () => shown.close()}}, "Keep as it is"),
+      h("button", {type: "button", on: {click: () => shown.close()}}, danger ? "Keep as it is" : "Not now"),
       button,
     ),
   );

@@ -100,7 +100,12 @@ function frame() {
 
 function toggleMenu(open = !document.body.classList.contains("menu-open")) {
   document.body.classList.toggle("menu-open", open);
-  document.querySelector(".menu").setAttribute("aria-expanded", String(open));
+  const button = document.querySelector(".menu");
+  const moved = button.getAttribute("aria-expanded") !== String(open);
+  button.setAttribute("aria-expanded", String(open));
+  if (!moved) return;
+  if (open) nav.querySelector("a").focus();
+  else if (nav.contains(document.activeElement)) button.focus(); // what is hidden cannot keep it
 }
 
 function drawNavigation(current) {

@@ -77,7 +77,7 @@ class Chat {
       h("nav.crumbs", {"aria-label": "Where this is"}, h("a", {href: "#/agents"}, "Agents"), " / "),
       pageHead(
         agent,
-        h("span.faint", "session ", h("code", session)),
+        h("span.faint.clip", {title: session}, "session ", h("code", session)),
         h("a.button", {href: to(["agents", agent], {session: freshSession()})}, icon("plus"), "New session"),
       ),
       this.log,

@@ -265,7 +265,7 @@ function removable(query) {
     h(
       "a.tag",
       {href: withQuery({...changes, cursor: null}), "aria-label": `Remove the filter ${text}`},
-      text,
+      h("span.clip", {title: text}, text),
       icon("close"),
     );
   const attributes = query.getAll("attribute");

@@ -89,7 +89,7 @@ function schedule(one, done) {
       ]),
       h(
         "div",
-        h("h3", "Next"),
+        h("h3", "Next ", h("span.faint", "by this browser's clock")),
         one.upcoming.length
           ? h(
               "ol.upcoming",

@@ -50,15 +50,15 @@ export async function show({parts, query, outlet, scope}) {
 function cells(one) {
   return [
     h(
-      "a.clip",
+      "a.wrap",
       {
         href: to(["sessions", one.agent_id, one.session_id]),
         dataset: {row: "", key: `${one.agent_id} ${one.session_id}`},
       },
       one.session_id,
     ),
-    one.agent_id,
-    one.user_id ?? h("span.faint", "–"),
+    h("span.wrap", one.agent_id),
+    one.user_id ? h("span.wrap", one.user_id) : h("span.faint", "–"),
     one.last_execution_id ? executionLink(one.last_execution_id) : "–",
     time(one.last_at),
   ];
