@@ -184,7 +184,7 @@ class Invocation:
                 return Entry(
                     Kind.DONE, job.address, job.by, now, text, job.attempt, None, one.started, logged or None
                 )
-        kept = failure(error)
+        kept = {name: _hidden(value) for name, value in failure(error).items()}
         final = kept.get("final") or isinstance(error, NotStorable)
         delay = None if final else job.operation.retry.delay(job.attempt, self._turn.execution, job.address)
         if delay is not None:
@@ -192,6 +192,11 @@ class Invocation:
         kind = Kind.FAILED if delay is None else Kind.RETRY
         extra = {**({} if delay is None else {"due": now / 1000 + delay}), **logged}
         return Entry(kind, job.address, job.by, now, None, job.attempt, kept, one.started, extra or None)
+
+
+def _hidden(value: Any) -> Any:
+    """A text without secrets: an address that a client shows in its errors may have a key in it."""
+    return hide_secrets(value) if isinstance(value, str) else value
 
 
 def _logged(job: Job) -> dict[str, Any]:

@@ -254,6 +254,21 @@ def test_secrets_that_were_read_are_masked() -> None:
     assert "sk-live" not in done.encode()
 
 
+def test_secrets_in_errors_are_masked_too() -> None:
+    use_vault(Vault([EnvironmentSource({"POLOS_SECRET_CARD_KEY": "sk-live-123456"}, file=None)]))
+
+    def leaks() -> None:
+        raise ConnectionError(f"GET https://bank/?key={secret('card-key').get()}: 401")
+
+    Does.second = staticmethod(leaks)
+    with MemoryHarness() as world:
+        [failed] = entries(world, "second")
+    assert failed.error is not None
+    assert failed.error["message"] == "GET https://bank/?key=********: 401"
+    assert "ConnectionError: GET https://bank/?key=********: 401" in failed.error["traceback"]
+    assert "sk-live" not in failed.encode()
+
+
 def test_nothing_is_kept_where_the_settings_say_so() -> None:
     Does.first = staticmethod(lambda: log.error("said"))
     with MemoryHarness(settings=Settings(step_log_bytes=0)) as world:
