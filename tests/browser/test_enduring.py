@@ -398,3 +398,37 @@ def test_the_longest_names_leave_every_page_its_width(browser: Browser) -> None:
             for width in (390, 1280):
                 page.set_viewport_size({"width": width, "height": 844})
                 assert fits(page), (route, width)
+
+
+def test_an_operation_that_is_looked_at_goes_on_where_it_is_looked_at(browser: Browser) -> None:
+    body = {"workflow_id": "shown-refund", "payload": {"order": "P-9", "deep": {"a": {"b": {"c": 1}}}}}
+    execution = browser.api("/v1/executions", body)["id"]
+    with browser.page(f"#/executions/{execution}") as page:
+        page.click(".wf-row:has-text('approve-refund')")
+        page.wait_for_selector(".pane .s-waiting")
+        page.click(".value .json details:not([open]) > summary")
+        unfolded = page.locator(".value .json details[open]").count()
+        answer = {"step_key": "approve-refund", "data": {"approved": True, "feedback": "by hand"}}
+        browser.api(f"/v1/executions/{execution}/resume", answer)
+        page.wait_for_selector(".head-row .s-completed")
+        page.wait_for_selector(".pane :text('by hand')")
+        assert page.locator(".value >> nth=0").locator("details[open]").count() == unfolded
+
+
+def test_newer_pages_are_led_to_by_links_and_not_by_the_history(browser: Browser) -> None:
+    service = browser.there.runtime.service
+    for _ in range(3):
+        service.start("shown-listener", {}, StartOptions(attributes={"page": "x"}))
+    with browser.page("#/executions") as page:
+        page.click("[data-older]")
+        page.wait_for_selector("text=not live")
+        second = page.url
+        if page.locator("[data-older]").count():
+            page.click("[data-older]")
+            comes(page, f"location.href !== {json.dumps(second)}")
+            page.wait_for_selector("a:text-is('Newer')")
+            page.click("a:text-is('Newer')")
+            page.wait_for_url(second)
+        page.reload()
+        page.wait_for_selector("text=not live")
+        assert page.locator(":text-is('Newer')").count() == 0

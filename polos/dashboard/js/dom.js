@@ -80,15 +80,17 @@ export function announce(text) {
 
 /** A short message in the corner. Errors stay until they are closed. */
 export function toast(text, {kind = "info", link = null} = {}) {
+  const place = document.getElementById("toasts");
+  if (kind === "error") for (const one of place.children) if (one.dataset.text === text) return; // it is said already
   const close = () => box.remove();
   const box = h(
     `div.toast.${kind}`,
-    {role: kind === "error" ? "alert" : null},
+    {role: kind === "error" ? "alert" : null, dataset: {text}},
     h("span", text),
     link && h("a", {href: link.href, on: {click: close}}, link.text),
     h("button.plain", {type: "button", "aria-label": "Close this message", on: {click: close}}, "×"),
   );
-  document.getElementById("toasts").append(box);
+  place.append(box);
   if (kind !== "error") setTimeout(close, 6000);
 }
 

@@ -52,11 +52,16 @@ export function askInPlace(outlet) {
 export function askOver() {
   const over = h(
     "dialog.dialog.over",
-    {"aria-label": "Sign in"},
+    // Escape must not reach it, nor, while it closes, the dialog below: older browsers do not know "closedby".
+    {
+      "aria-label": "Sign in",
+      closedby: "none",
+      on: {keydown: (event) => event.key === "Escape" && event.preventDefault()},
+    },
     form(h("h2", "Sign in to go on: the session has ended")),
   );
   over.addEventListener("cancel", (event) => event.preventDefault());
-  over.addEventListener("close", () => over.isConnected && over.showModal()); // browsers insist on a second Escape
+  over.addEventListener("close", () => over.isConnected && over.showModal());
   document.body.append(over);
   over.showModal();
 }

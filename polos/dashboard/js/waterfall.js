@@ -105,6 +105,8 @@ export class Waterfall {
     this.#story = story;
     this.#operations = operations;
     this.#draw();
+    const opened = this.#opened && this.#rows.find((row) => row.id === this.#opened);
+    if (opened) this.#choose(opened); // what is looked at may have gone on
   }
 
   filter({only = this.#only, text = this.#text}) {

@@ -129,8 +129,8 @@ class Chat {
 
   /** An agent that this deployment has no more can be read, and not talked to. */
   async #check(said) {
-    const known = await allDefinitions();
-    if (known.some((one) => one.id === this.#agent && one.kind === "agent")) return;
+    const isThis = (one) => one.id === this.#agent && one.kind === "agent";
+    if ((await allDefinitions()).some(isThis) || (await allDefinitions({fresh: true})).some(isThis)) return;
     const detail = `This deployment has no agent ${this.#agent}.`;
     if (!said) throw new ApiError(404, {detail});
     fill(this.form, h("p.notice", detail, " What was said can be read; nothing can be sent."));

@@ -319,9 +319,15 @@ class ExecutionPage {
     const omitted = (name) =>
       one.omitted.includes(name) &&
       h("p.faint", "It is too large for an answer of the API. ", h("code", `polos result ${one.id}`));
+    // The input never changes, and what somebody has unfolded of it stays.
+    this.input ??= card(
+      "Input",
+      {},
+      h("div.card-body.value", omitted("payload") || jsonView(one.payload, "the input")),
+    );
     fill(
       this.values,
-      card("Input", {}, h("div.card-body.value", omitted("payload") || jsonView(one.payload, "the input"))),
+      this.input,
       card(
         "Output",
         {},

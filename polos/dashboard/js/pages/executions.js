@@ -64,7 +64,8 @@ class List {
   #bar = h("div.filters", {role: "search", "aria-label": "Filter executions"});
   #content = h("div", {on: {keydown: rowKeys}});
   #foot = h("nav.pager", {"aria-label": "Pages"});
-  #trail = []; // the cursors of the pages before this one
+  #trail = []; // the cursors of the pages up to this one, the newest's is ""
+  #trailOf = ""; // their filters
 
   constructor(scope) {
     this.#scope = scope;
@@ -81,6 +82,7 @@ class List {
     this.#watch?.();
     this.#watch = null;
     this.#query = query;
+    this.#walk(query);
     this.#drawFilters(query);
     if (!this.#table.element.isConnected) fill(this.#content, loading("Loading executions"));
     let known = false;
@@ -121,8 +123,19 @@ class List {
     return news;
   }
 
+  /** Note the way to this page, so that there is one back, whatever else is in the browser's history. */
+  #walk(query) {
+    const filters = to(["executions"], {...all(query), cursor: null});
+    const cursor = query.get("cursor") ?? "";
+    const known = filters === this.#trailOf ? this.#trail : [];
+    const at = known.indexOf(cursor);
+    this.#trail = at < 0 ? [...known, cursor] : known.slice(0, at + 1);
+    this.#trailOf = filters;
+  }
+
   #drawPager(page, query) {
     const cursor = query.get("cursor");
+    const newer = this.#trail.at(-2);
     const older = page.next_cursor && to(["executions"], {...all(query), cursor: page.next_cursor});
     const shown = JSON.stringify([cursor, older ? 1 : 0, page.executions.length]);
     const link = this.#foot.querySelector("[data-older]");
@@ -135,7 +148,7 @@ class List {
     fill(
       this.#foot,
       cursor ? h("a.button", {href: to(["executions"], {...all(query), cursor: null})}, "Newest") : null,
-      cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null,
+      newer ? h("a.button", {href: to(["executions"], {...all(query), cursor: newer})}, "Newer") : null,
       h(
         "span.faint",
         page.executions.length ? `${page.executions.length} shown${cursor ? ", not live" : ""}` : "",

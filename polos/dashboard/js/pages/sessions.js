@@ -36,7 +36,7 @@ export async function show({parts, query, outlet, scope}) {
     else if (!rows.element.isConnected) fill(content, rows.element);
     fill(
       foot,
-      cursor ? h("button", {type: "button", on: {click: () => history.back()}}, "Newer") : null,
+      cursor ? h("a.button", {href: "#/sessions"}, "Newest") : null,
       page.next_cursor ? h("a.button", {href: to(["sessions"], {cursor: page.next_cursor})}, "Older") : null,
     );
     return news;
