@@ -119,7 +119,7 @@ function early(method, url) {
 
 async function problemOf(answer) {
   try {
-    return await answer.json();
+    return JSON.parse(await answer.text());
   } catch {
     return {};
   }

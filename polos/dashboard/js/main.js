@@ -5,6 +5,7 @@ import {closeDialogs} from "./dialog.js";
 import {announce, fill, h, icon, toast} from "./dom.js";
 import {help, pageKeys, startKeys} from "./keys.js";
 import {live} from "./live.js";
+import * as executions from "./pages/executions.js";
 import {failure, loading, pageHead, refreshTimes, titleTimes} from "./parts.js";
 import {here, to} from "./router.js";
 import {Scope} from "./scope.js";
@@ -25,7 +26,7 @@ const NAVIGATION = [
 /** Pages by the first part of their path. */
 const PAGES = {
   executions: ({parts}) =>
-    parts.length > 1 ? import("./pages/execution.js") : import("./pages/executions.js"),
+    parts.length > 1 ? import("./pages/execution.js") : executions,
   start: () => import("./pages/start.js"),
   approvals: () => import("./pages/approvals.js"),
   agents: ({parts}) => (parts.length > 1 ? import("./pages/chat.js") : import("./pages/agents.js")),
@@ -250,11 +251,8 @@ function reload() {
 }
 
 async function route() {
+  if (!here().parts.length) history.replaceState(null, "", "#/executions"); // no event of it: it is shown right now
   const place = here();
-  if (!place.parts.length) {
-    location.replace("#/executions");
-    return;
-  }
   toggleMenu(false);
   const path = place.parts.join("/");
   if (shown.path === path && shown.page?.update) {
@@ -276,7 +274,7 @@ async function route() {
     return;
   }
   try {
-    const module = await load(place).catch(unreachable);
+    const module = await Promise.resolve(load(place)).catch(unreachable);
     if (scope.left) return;
     const page = await module.show({...place, outlet: ground, scope});
     if (scope.left) return;
@@ -300,7 +298,6 @@ async function route() {
 frame();
 drawLive();
 drawTheme();
-drawNavigation(here().parts[0]);
 startKeys();
 live.addEventListener("change", () => {
   drawLive();
@@ -333,5 +330,5 @@ addEventListener("unhandledrejection", (event) => {
     if (event.reason.status !== 401) toast(event.reason.message, {kind: "error"});
   }
 });
-openSession().catch((error) => passing(error) || toast(error.message, {kind: "error"})); // pages tell the rest
 route();
+openSession().catch((error) => passing(error) || toast(error.message, {kind: "error"})); // pages tell the rest
