@@ -190,6 +190,10 @@ def _define_waits() -> None:
         answer = await ctx.step.suspend("approve-refund", {"_form": form}, timeout=7 * 86_400)
         return {"answer": answer["data"], "refunded": await ctx.step.run("pay", _short, payload["order"])}
 
+    @workflow(id="shown-asking", description="Asks whatever it is given.")
+    async def asking(ctx: WorkflowContext, payload: Any) -> Any:
+        return (await ctx.step.suspend("ask", payload))["data"]
+
     @workflow(id="shown-changing", description="Its code was changed under it, so it stalls.")
     async def changing(ctx: WorkflowContext, payload: dict[str, Any]) -> str:
         first = "after" if SWITCHES.changed else "before"

@@ -432,3 +432,54 @@ def test_newer_pages_are_led_to_by_links_and_not_by_the_history(browser: Browser
         page.reload()
         page.wait_for_selector("text=not live")
         assert page.locator(":text-is('Newer')").count() == 0
+
+
+FORMS: list[Any] = [
+    {"_form": {"title": {"a": 1}, "fields": "none", "context": "<b>c</b>"}},
+    {"_form": {"fields": [{"key": "a", "type": "select", "options": "abc"}, {"key": "b", "type": "html"}]}},
+    {"_form": {"fields": [None, 1, {"key": None}, {"key": "approved", "type": "boolean"}]}},
+    {"_form": [1, 2]},
+    None,
+    "text",
+    {
+        "_form": {
+            "fields": [{"key": "n", "type": "number", "default": 2**70}, {"key": "t", "default": {"a": [1]}}]
+        }
+    },
+    {"_form": {"title": "T" * 3000, "fields": [{"key": f"k{n}", "type": "text"} for n in range(200)]}},
+]
+
+
+def test_no_form_keeps_the_others_from_being_answered(browser: Browser) -> None:
+    asked = [
+        browser.api("/v1/executions", {"workflow_id": "shown-asking", "payload": one})["id"] for one in FORMS
+    ]
+    with browser.page("#/approvals") as page:
+        for execution in asked:
+            page.wait_for_selector(f".card:has(a[title='{execution}']) .answer")
+        assert fits(page)
+        for execution in asked:
+            page.goto(f"{browser.there.url}/#/executions/{execution}")
+            page.wait_for_selector(f".copyable:has-text('{execution}')")
+            page.wait_for_selector(".answer")
+        page.goto(f"{browser.there.url}/#/executions/{asked[-2]}")
+        page.wait_for_selector(f".copyable:has-text('{asked[-2]}')")
+        page.fill(".answer [name=n]", "1e999")
+        page.click("[data-answer=send]")
+        page.wait_for_selector(".answer .wrong:has-text('a number is needed')")
+        page.fill(".answer [name=n]", "7")
+        page.click("[data-answer=send]")
+        page.wait_for_selector(".head-row .s-completed")
+    assert browser.api(f"/v1/executions/{asked[-2]}")["result"] == {"n": 7, "t": '{"a":[1]}'}
+
+
+def test_a_field_of_any_name_is_answered(browser: Browser) -> None:
+    form = {"fields": [{"key": "__proto__"}, {"key": "constructor"}]}
+    body = {"workflow_id": "shown-asking", "payload": {"_form": form}}
+    execution = browser.api("/v1/executions", body)["id"]
+    with browser.page(f"#/executions/{execution}") as page:
+        for name in ("__proto__", "constructor"):
+            page.fill(f".answer [name={name}]", "x")
+        page.click("[data-answer=send]")
+        page.wait_for_selector(".head-row .s-completed")
+    assert browser.api(f"/v1/executions/{execution}")["result"] == {"__proto__": "x", "constructor": "x"}

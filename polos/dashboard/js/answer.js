@@ -3,31 +3,11 @@
 import {ofExecution, post} from "./api.js";
 import {commands} from "./commands.js";
 import {fill, h, toast} from "./dom.js";
+import {written} from "./json.js";
 import {jsonView} from "./json_view.js";
 import {commandLine} from "./parts.js";
 
-const PLAIN = [
-  {key: "approved", type: "boolean", required: true},
-  {key: "feedback", type: "textarea", label: "Feedback"},
-];
-
-/** The form of a suspension's data, as the API makes it for `/v1/approvals`. */
-export function formOf(data) {
-  const described = data && typeof data === "object" ? data._form : null;
-  if (!described || typeof described !== "object")
-    return {title: "An answer is needed", description: "", fields: PLAIN, context: data ?? null};
-  const fields = (Array.isArray(described.fields) ? described.fields : [])
-    .map((one) => ({...one, key: one.key ?? one.name}))
-    .filter((one) => typeof one.key === "string");
-  return {
-    title: String(described.title ?? "An answer is needed"),
-    description: String(described.description ?? ""),
-    fields: fields.length ? fields : PLAIN,
-    context: described.context ?? null,
-  };
-}
-
-/** The form as an element; `done(answer)` is called when the answer was taken. */
+/** The form (as the API makes it of what the code asks) as an element; `done(answer)` is called when the answer was taken. */
 export function answerForm({execution_id: id, step_key: step, form}, done) {
   const decides = form.fields.some((field) => field.key === "approved" && field.type === "boolean");
   const inputs = form.fields
@@ -36,12 +16,9 @@ export function answerForm({execution_id: id, step_key: step, form}, done) {
   const place = h("div", {"aria-live": "assertive"});
   const command = h("div");
   const read = (decision) => {
-    const data = decision === undefined ? {} : {approved: decision};
-    for (const one of inputs) {
-      const value = one.value();
-      if (value !== undefined) data[one.key] = value;
-    }
-    return data;
+    const data = inputs.map((one) => [one.key, one.value()]).filter(([, value]) => value !== undefined);
+    if (decision !== undefined) data.unshift(["approved", decision]);
+    return Object.fromEntries(data); // each its own, whatever its name: "__proto__" too
   };
   const draw = () => {
     try {
@@ -107,7 +84,7 @@ function inputOf(field) {
 }
 
 function control(field, props) {
-  const value = field.default === null || field.default === undefined ? "" : String(field.default);
+  const value = written(field.default);
   switch (field.type) {
     case "textarea":
       return h("textarea", {...props, value});
@@ -115,14 +92,14 @@ function control(field, props) {
       return h("input", {type: "checkbox", ...props, checked: field.default === true});
     case "select":
     case "multiselect": {
-      const chosen = new Set([].concat(field.default ?? []).map(String));
+      const chosen = new Set([].concat(field.default ?? []).map(written));
       const many = field.type === "multiselect";
       return h(
         "select",
         {...props, multiple: many},
         many ? null : h("option", {value: ""}, ""),
         (field.options ?? []).map((one) =>
-          h("option", {value: one.value, selected: chosen.has(String(one.value))}, one.label || one.value),
+          h("option", {value: one.value, selected: chosen.has(one.value)}, one.label || one.value),
         ),
       );
     }

@@ -13,5 +13,11 @@ function exact(_key, value, {source}) {
   return whole ? JSON.rawJSON(source) : value;
 }
 
+/** A value as text to begin with in a field: texts are themselves, nothing is empty. */
+export function written(value) {
+  if (value === null || value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 /** The digits of a number that only raw JSON holds; null for all other values. */
 export const digits = (value) => (JSON.isRawJSON?.(value) ? value.rawJSON : null);

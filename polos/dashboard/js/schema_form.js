@@ -2,7 +2,7 @@
 // What it has no field for becomes JSON text, so that every schema has a form.
 
 import {fill, h} from "./dom.js";
-import {digits, parsed} from "./json.js";
+import {digits, parsed, written} from "./json.js";
 
 const DEEPEST = 6;
 
@@ -197,24 +197,24 @@ function text(schema, start, at) {
   const long = (schema.maxLength ?? 0) > 200 || (typeof start === "string" && start.includes("\n"));
   const props = {
     name: at.path,
-    value: start === undefined || start === null ? "" : String(start),
+    value: written(start),
     "aria-label": at.path,
     placeholder: schema.format === "date-time" ? "2026-05-17T09:00:00Z" : (schema.examples?.[0] ?? null),
     "aria-required": at.required ? "true" : null,
     autocomplete: "off",
     on: {
       input: () => {
-        written = true;
+        typed = true;
         at.onChange();
       },
     },
   };
-  let written = start === ""; // an empty text is a value where somebody made it one
+  let typed = start === ""; // an empty text is a value where somebody made it one
   const input = long ? h("textarea", props) : h("input", {type: kinds[schema.format] ?? "text", ...props});
   return {
     element: input,
     value: () =>
-      input.value === "" && !(written && at.required && !schema.format) ? undefined : input.value,
+      input.value === "" && !(typed && at.required && !schema.format) ? undefined : input.value,
   };
 }
 
@@ -226,7 +226,7 @@ function number(schema, start, at) {
     "aria-label": at.path,
     "aria-required": at.required ? "true" : null,
     autocomplete: "off",
-    value: start === undefined || start === null ? "" : (digits(start) ?? String(start)),
+    value: written(start),
     on: {input: at.onChange},
   });
   return {

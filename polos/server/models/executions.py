@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from polos.server.forms import Form
 from polos.server.models.texts import Body, Label, Name, Seconds
 
 MOST_AT_ONCE = 100
@@ -140,10 +141,14 @@ class ForkRequest(Body):
 
 
 class Suspension(BaseModel):
-    """A step that waits for an answer. `data` is what the code shows to who answers; `due`: when it gives up."""
+    """A step that waits for an answer. `data` is what the code shows to who answers; `due`: when it gives up.
+
+    `form`: what `data` describe, or approve and reject with a word why.
+    """
 
     step_key: str
     data: Any = None
+    form: Form
     due: datetime | None = None
 
 

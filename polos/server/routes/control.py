@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
@@ -15,6 +15,7 @@ from polos.runtime.control import UNCHANGED, Control
 from polos.runtime.suspensions import suspensions
 from polos.server import views
 from polos.server.desk import Desk
+from polos.server.forms import form_of
 from polos.server.models.executions import (
     CancelAnswer,
     ForkRequest,
@@ -97,13 +98,13 @@ class Acting:
     def list_suspensions(self, execution_id: Id) -> Suspensions:
         """The steps that wait for an answer, with what they show to who answers."""
         found = suspensions(self._desk.service, execution_id)
-        return Suspensions(
-            suspensions=[
-                Suspension(
-                    step_key=one.key,
-                    data=json.loads(one.data),
-                    due=None if one.due is None else datetime.fromtimestamp(one.due, UTC),
-                )
-                for one in found
-            ]
-        )
+        return Suspensions(suspensions=[_view(one.key, json.loads(one.data), one.due) for one in found])
+
+
+def _view(key: str, data: Any, due: float | None) -> Suspension:
+    return Suspension(
+        step_key=key,
+        data=data,
+        form=form_of(data),
+        due=None if due is None else datetime.fromtimestamp(due, UTC),
+    )

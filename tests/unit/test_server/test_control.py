@@ -67,6 +67,7 @@ def test_resume_answers_a_step_whatever_its_key(world: World, ask: Asker) -> Non
     waiting = ask("GET", f"/v1/executions/{execution}/suspensions").json["suspensions"]
     assert [(one["step_key"], one["data"]) for one in waiting] == [("q?/#ä", {"question": 1})]
     assert waiting[0]["due"] is not None
+    assert [field["key"] for field in waiting[0]["form"]["fields"]] == ["approved", "feedback"]
     told = ask("POST", f"/v1/executions/{execution}/resume", {"step_key": "q?/#ä", "data": {"$x": [0, None]}})
     assert told.json["event_type"] == "resume_q?/#ä"
     world.harness.pump()

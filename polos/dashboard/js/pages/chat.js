@@ -2,7 +2,7 @@
 // can be looked at again by anybody: nothing of it lives only in this page.
 
 import {allDefinitions, ApiError, get, ofExecution, post} from "../api.js";
-import {answerForm, formOf} from "../answer.js";
+import {answerForm} from "../answer.js";
 import {commands} from "../commands.js";
 import {announce, fill, h, icon} from "../dom.js";
 import {count, dollars} from "../format.js";
@@ -209,7 +209,7 @@ class Chat {
     return one
       ? h(
           "div.card.card-body.question",
-          answerForm({execution_id: id, step_key: one.step_key, form: formOf(one.data)}, () => {}),
+          answerForm({execution_id: id, step_key: one.step_key, form: one.form}, () => {}),
         )
       : null;
   }

@@ -1,7 +1,7 @@
 // One execution: its head, what went wrong, what it waits for, what went in and came out, and what it did.
 
 import {actionsOf, fork} from "../actions.js";
-import {answerForm, formOf} from "../answer.js";
+import {answerForm} from "../answer.js";
 import {get, ofExecution} from "../api.js";
 import {fill, h} from "../dom.js";
 import {count, dollars, duration, span} from "../format.js";
@@ -305,7 +305,7 @@ class ExecutionPage {
           },
           h(
             "div.card-body",
-            answerForm({execution_id: this.#id, step_key: one.step_key, form: formOf(one.data)}, () =>
+            answerForm({execution_id: this.#id, step_key: one.step_key, form: one.form}, () =>
               this.#reload().then(() => this.#scope.soon()),
             ),
           ),
