@@ -80,6 +80,7 @@ NEEDED_FOR: dict[tuple[str, str], Use] = {
     ("Dead", "SendNews"): uses.dead_step,
     ("Dead", "SetTimers"): uses.dead_long_wait,
     ("Dead", "ReadSecrets"): uses.dead_secret,
+    ("Dead", "BuryAgain"): uses.dead_again,
 }
 
 

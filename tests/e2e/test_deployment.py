@@ -91,7 +91,7 @@ def test_an_execution_outlives_the_death_of_every_function(
     assert deployed.ended(handle.id)["result"] == "killed once"
 
 
-def test_an_update_of_the_stack_lets_executions_go_on_and_another_changes_nothing(
+def test_an_update_of_the_stack_lets_executions_go_on(
     sky: Cloud, deployed: Deployment, ask: Ask, workdir: Path, tmp_path: Path
 ) -> None:
     handle = ask(lambda client: app.across_update.invoke(client, "it"))
@@ -102,7 +102,6 @@ def test_an_update_of_the_stack_lets_executions_go_on_and_another_changes_nothin
     assert ask(lambda client: app.greets.run(client, timeout=patience())) == "good day"
     ask(lambda client: client.publish_events("updates", [("updated", {})]))
     assert ask(lambda client: client.wait_result(handle.id, patience())) == "it-begun-ended"
-    assert "nothing to change" in deploy(sky, workdir, changed)
 
 
 def test_the_logs_of_an_execution_are_found_by_its_id(sky: Cloud, ask: Ask) -> None:

@@ -20,7 +20,6 @@ NOT_SEEN: dict[tuple[str, str], str] = {
     ("*", "ConsumeQueue"): "the emulator polls without the role; short functions extend no lease",
     ("*", "HandScheduleRole"): "the emulator does not ask whether a role may be passed",
     ("*", "TellMissingValues"): "an error path: what a value that is gone is told as",
-    ("*", "BuryAgain"): "an error path: a dead letter that cannot be recorded",
     ("Schedule", "SendMessages"): "the emulator delivers schedules without taking on their role",
     ("Schedule", "KeepUndelivered"): "the emulator delivers schedules without taking on their role",
     ("Sweep", "WakeSweeper"): "the emulator delivers schedules without taking on their role",

@@ -64,11 +64,14 @@ class Stage:
             for text in self.deployed.service.ports.log.read(names.journal("default", execution))
         ]
 
-    def timers(self) -> int:
-        """How many one-shot schedules there are."""
+    def has_timer(self, execution: str) -> bool:
+        """Whether there is a one-shot schedule of an execution."""
         scheduler, group = self.deployed.cloud.client("scheduler"), self.deployed.outputs["ScheduleGroup"]
-        found = scheduler.list_schedules(GroupName=group)["Schedules"]
-        return sum(each["Name"].startswith("t.") for each in found)
+        found = [each["Name"] for each in scheduler.list_schedules(GroupName=group)["Schedules"]]
+        timers = (
+            scheduler.get_schedule(GroupName=group, Name=name) for name in found if name.startswith("t.")
+        )
+        return any(execution in timer["Target"]["Input"] for timer in timers)
 
     def status(self, execution: str) -> str:
         """The status of an execution, asked beside the API."""
@@ -139,11 +142,13 @@ async def long_wait_behind_another(stage: Stage) -> None:
 
 
 async def _long(stage: Stage, workflow: Any) -> None:
-    before = stage.timers()
-    handle = await workflow.invoke(stage.client, 60)
-    await stage.comes(lambda: stage.timers() > before, "the wait has a schedule")
-    await stage.client.cancel_execution(handle.id)
-    await stage.comes(lambda: stage.status(handle.id) == "cancelled", "it is cancelled")
+    await _waits(stage, (await workflow.invoke(stage.client, 60)).id)
+
+
+async def _waits(stage: Stage, execution: str) -> None:
+    await stage.comes(lambda: stage.has_timer(execution), "the wait has a schedule")
+    await stage.client.cancel_execution(execution)
+    await stage.comes(lambda: stage.status(execution) == "cancelled", "it is cancelled")
 
 
 # --- the API ----------------------------------------------------------------------------------------------------------
@@ -250,11 +255,7 @@ async def dead_secret(stage: Stage) -> None:
 
 async def dead_long_wait(stage: Stage) -> None:
     """A start that died, of a workflow that begins with a long wait."""
-    before = stage.timers()
-    execution = _dead_start(stage, app.long_wait, 60)
-    await stage.comes(lambda: stage.timers() > before, "the wait has a schedule")
-    await stage.client.cancel_execution(execution)
-    await stage.comes(lambda: stage.status(execution) == "cancelled", "it is cancelled")
+    await _waits(stage, _dead_start(stage, app.long_wait, 60))
 
 
 async def dead_step(stage: Stage) -> None:
@@ -265,6 +266,13 @@ async def dead_step(stage: Stage) -> None:
     (step,) = sent(there, MessageKind.RUN)
     dead(stage, step)
     await stage.comes(lambda: stage.status(parent) == "failed", "the parent has failed with its child")
+
+
+async def dead_again(stage: Stage) -> None:
+    """A dead letter that nobody understands is put aside for later."""
+    before = delayed(stage, names.DEAD_QUEUE)
+    dead(stage, Message(MessageKind.KICK, "default", "of-nothing").encode())
+    await stage.comes(lambda: delayed(stage, names.DEAD_QUEUE) > before, "it is put aside")
 
 
 def _dead_start(stage: Stage, workflow: Any, payload: Any) -> str:
@@ -278,7 +286,7 @@ def _dead_start(stage: Stage, workflow: Any, payload: Any) -> str:
 USES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     steps, family, triggered, secret, large, long_wait, long_wait_behind_another, lists, timeline, queues, events,
     schedules, every_route_that_reads, sweep, sweep_lost, dead_kick, dead_start, dead_large, dead_secret,
-    dead_long_wait, dead_step,
+    dead_long_wait, dead_step, dead_again,
 )  # fmt: skip
 
 
@@ -350,10 +358,19 @@ def dead(stage: Stage, body: str) -> None:
 
 def is_empty(stage: Stage, queue: str) -> bool:
     """Whether a queue holds nothing, also nothing that is being handled."""
-    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    return _counts(stage, queue, "", "NotVisible") == 0
+
+
+def delayed(stage: Stage, queue: str) -> int:
+    """How many messages of a queue are yet to come."""
+    return _counts(stage, queue, "Delayed")
+
+
+def _counts(stage: Stage, queue: str, *kinds: str) -> int:
+    wanted = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
     url = stage.deployed.settings.queue_url(queue)
     found = stage.deployed.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)
-    return all(int(found["Attributes"][name]) == 0 for name in wanted)
+    return sum(int(found["Attributes"][name]) for name in wanted)
 
 
 def physical(deployed: Deployment, logical: str) -> str:
