@@ -4,6 +4,8 @@
 
 import {h} from "./dom.js";
 
+const IN_SIGHT = 24; // rows of a window that is not very high
+
 /**
  * A table. `columns`: [{title, cls}]; `row(item)` gives the cells of one; `key(item)` tells items apart.
  * Gives {element, update(items)}: update tells whether anything was new.
@@ -33,8 +35,21 @@ export function table(caption, columns, {row, key, cls = ""}) {
   );
   const known = new Map();
   let first = true;
+  let rest = 0;
 
+  /** Bring the rows up to date. The first time, those that are in sight come a frame before the others. */
   function update(items) {
+    cancelAnimationFrame(rest);
+    if (!first || items.length <= IN_SIGHT) return put(items);
+    put(items.slice(0, IN_SIGHT));
+    first = true; // the others have not arrived just now
+    rest = requestAnimationFrame(() => {
+      rest = requestAnimationFrame(() => put(items));
+    });
+    return true;
+  }
+
+  function put(items) {
     let news = false;
     const kept = new Set();
     let before = null;
