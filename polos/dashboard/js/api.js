@@ -105,7 +105,10 @@ async function request(method, path, {query, body, signal} = {}) {
   if (answer.ok && session === undefined && path !== SESSION) openSession().catch(() => {}); // it was away before
   if (answer.ok) return answer.status === 204 ? null : parsed(await answer.text());
   const error = new ApiError(answer.status, await problemOf(answer));
-  if (error.status === 401 && path !== SESSION && before === signings) settle(null);
+  if (error.status === 401 && path !== SESSION) {
+    error.message = "Nobody is signed in here any more. Sign in, and do it again."; // the API speaks of headers
+    if (before === signings) settle(null);
+  }
   throw error;
 }
 

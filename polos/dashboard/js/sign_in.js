@@ -35,7 +35,7 @@ function form(title) {
     {on: {submit}},
     title,
     h("p", "Give an API key of the project. The browser keeps a short-lived session instead of it."),
-    labelled("API key", key, {hint: "polos keys create --role run"}),
+    labelled("API key", key, {hint: "polos key create --role run"}),
     wrong,
     h("div.row", button),
   );

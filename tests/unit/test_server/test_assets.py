@@ -1,6 +1,7 @@
 """The dashboard's files: what is served, what a browser keeps, and what it may do with them."""
 
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,21 @@ def test_strangers_see_the_page_and_no_data(world: World) -> None:
     assert ask("GET", "/v1/executions").status == 401
     assert ask("GET", "/nothing.js").status == 401
     assert ask("POST", "/").status == 401
+
+
+def test_the_page_names_every_module_that_its_first_one_needs_so_that_they_load_side_by_side() -> None:
+    directory = (Path(str(files("polos"))) / "dashboard").resolve()
+    page = (directory / "index.html").read_text(encoding="utf-8")
+    needed, found = [directory / "js" / "main.js"], set()
+    while needed:
+        module = needed.pop()
+        if module in found:
+            continue
+        found.add(module)
+        text = module.read_text(encoding="utf-8")
+        needed += [
+            (module.parent / name).resolve()
+            for name in re.findall(r'^import .*?"(\..+?)";', text, re.M | re.S)
+        ]
+    named = re.findall(r'(?:modulepreload" href|type="module" src)="([^"]+)"', page)
+    assert sorted(named) == sorted(module.relative_to(directory).as_posix() for module in found)
