@@ -44,7 +44,7 @@ def ci(folder: Path, *runs: tuple[str, int], **environ: str) -> tuple[int, list[
     own = {name: value for name, value in os.environ.items() if not name.startswith("POLOS_")}
     done = subprocess.run(
         [str(folder / ".ci" / "run")], env=own | {"PATH": f"{folder}:{os.environ['PATH']}"} | environ,
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert "No such file" not in done.stderr, done.stderr
     return done.returncode, done.stdout.splitlines(), (folder / "calls").read_text().splitlines()
@@ -140,7 +140,7 @@ def suite(folder: Path, **environ: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", str(folder)],
         cwd=folder, env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | environ,
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     return done.stdout
 
