@@ -30,9 +30,13 @@ CHROMIUM: Final = (
     os.environ.get("POLOS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 )
 PAINTED: Final = """() => new Promise((done) => {
-  const told = () => done([performance.getEntriesByName("first-contentful-paint")[0].startTime, performance.now()]);
+  const told = (rows) => {
+    const [first] = performance.getEntriesByName("first-contentful-paint");
+    if (first) done([first.startTime, Math.max(rows, first.startTime)]);
+    else setTimeout(() => told(rows), 2); // it is noted a little later than it happens
+  };
   const look = () => {
-    if (document.querySelector("tbody tr")) requestAnimationFrame(() => setTimeout(told));
+    if (document.querySelector("tbody tr")) requestAnimationFrame(() => setTimeout(() => told(performance.now())));
     else setTimeout(look, 2);
   };
   look();
