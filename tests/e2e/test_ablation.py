@@ -43,7 +43,7 @@ NEEDED_FOR: dict[tuple[str, str], Use] = {
     ("Api", "SendSteps"): uses.steps,
     ("Api", "SendNews"): uses.long_wait,
     ("Api", "LookAtQueues"): uses.queues,
-    ("Api", "SetTimers"): uses.schedules,
+    ("Api", "KeepSchedules"): uses.schedules,
     ("Worker", "ReadJournals"): uses.family,
     ("Worker", "AppendJournals"): uses.steps,
     ("Worker", "ReadRecords"): uses.steps,
@@ -129,7 +129,7 @@ def test_without_a_statement_something_breaks(
         guarded.sky.kill_workers()  # they know it already
     with without(guarded.sky, kind, sid):
         with pytest.raises(BROKEN) as broken:
-            done(guarded, use, within=max(4.0, 2 * within[use]))
+            done(guarded, use, within=max(8.0, 2 * within[use]))
         # What came before may have left messages that are hidden for a minute, with ours behind them.
         refused = until(denied, f"something is refused; what broke: {broken.value!r}", within=120)
     sys.stdout.write(f"{kind} without {sid}: {refused[0]}; {broken.value!r}"[:300] + "\n")
