@@ -18,7 +18,9 @@ PASSED = "===== 596 passed in 600.00s ====="
 FAILED = "FAILED tests/e2e/test_x.py::test_it - assert\n===== 1 failed, 595 passed in 600.00s ====="
 BROKEN = "ERROR tests/e2e/test_x.py::test_it - no stack\n===== 595 passed, 1 error in 600.00s ====="
 LATE = "left out for want of time: 9 tests: tests/e2e/test_sam.py (9)\n===== 500 passed, 9 skipped in 1500.00s ====="
-LACKING = "SKIPPED [5] tests/support/x.py:1: no emulator: pip cannot\n===== 9 passed, 5 skipped in 9.00s ====="
+LACKING = (
+    "SKIPPED [5] tests/support/x.py:1: no emulator: pip cannot\n===== 9 passed, 5 skipped in 9.00s ====="
+)
 INTERRUPTED = (
     "left out for want of time: 1 tests: tests/e2e/test_sam.py (1)\n===== 500 passed in 1800.00s ====="
 )
