@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from polos.core.failures import writable
+from polos.runtime.secrets import hide_secrets
 
 LINE_LIMIT: Final = 2000
 """Bytes of one line that are kept: the last ones, where an exception says what it is."""
@@ -108,7 +109,7 @@ def _line(record: logging.LogRecord) -> Line:
         text = f"{said} (it could not be formatted: {type(error).__name__})"
     if record.exc_info and record.exc_info[0] is not None:
         text = f"{text}\n{_EXCEPTIONS.formatException(record.exc_info)}"
-    text = _CONTROLS.sub("?", _COLORS.sub("", writable(text)))
+    text = _CONTROLS.sub("?", _COLORS.sub("", writable(hide_secrets(text))))  # before half of one is cut away
     return Line(int(record.created * 1000), record.levelname, record.name, _end(text))
 
 

@@ -252,6 +252,14 @@ def test_secrets_that_were_read_are_masked() -> None:
     assert "sk-live" not in done.encode()
 
 
+def test_no_half_of_a_secret_is_left_where_a_line_is_cut() -> None:
+    use_vault(Vault([EnvironmentSource({"POLOS_SECRET_CARD_KEY": "sk-live-" + "9" * 40}, file=None)]))
+    Does.first = staticmethod(lambda: log.info("%s%s", secret("card-key").get(), "x" * 1980))
+    with MemoryHarness() as world:
+        [done] = entries(world)
+    assert "9999" not in logged(done)[0][2]
+
+
 def test_secrets_in_errors_are_masked_too() -> None:
     use_vault(Vault([EnvironmentSource({"POLOS_SECRET_CARD_KEY": "sk-live-123456"}, file=None)]))
 

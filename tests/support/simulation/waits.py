@@ -59,6 +59,8 @@ async def waiter(ctx: WorkflowContext) -> str:
 class Cancelled(Several):
     """Cancelled once or twice, at any time; children go with their parent, and cleaning up is done."""
 
+    ends_as = Outcome.CANCELLED
+
     def clients(self, world: World) -> list[Client]:
         cancel = [
             self._later(world, "0", world.service.cancel, within=200) for _ in range(1 + world.chance.even())
@@ -70,11 +72,11 @@ class Cancelled(Several):
         held = [entry.identity for entry in journal]
         if meta.status == "completed":
             return
-        if meta.status != Outcome.CANCELLED:
+        if meta.status != self.ends_as:
             raise Failed(f"it is {meta.status}: {meta.error}")
         begun = held.index(START) < held.index(CANCEL)
         if begun and not {"run:undo", "run:fin"} <= set(held):
-            raise Failed(f"it was cancelled and has not cleaned up: {held}")
+            raise Failed(f"it is {meta.status} and has not cleaned up: {held}")
 
 
 # --- signals and events -----------------------------------------------------------------------------------------------
